@@ -1,0 +1,208 @@
+"""The one definition of every processing option: name, default, range and text.
+
+The command line, the Python API and the SNAP operator are generated from, or tested against,
+the fields of :class:`Options`; nothing else states a default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from .bands import RESOLUTIONS
+from .classes import CloudClass
+from .errors import UsageError
+
+DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda", "openvino")
+
+
+@dataclass(frozen=True)
+class OptionSpec:
+    """What an interface needs to present one option.
+
+    Attributes
+    ----------
+    label : str
+        Two or three words for a form.
+    help : str
+        One sentence for ``--help`` and tooltips.
+    unit : str
+        Unit symbol, empty if there is none.
+    interval : tuple of (float, float) or None
+        Closed range of valid values.
+    choices : tuple or None
+        All valid values where they can be listed.
+    snap : bool
+        Whether the SNAP operator has it: a resampled source already fixes grid and radiometry.
+    """
+
+    label: str
+    help: str
+    unit: str = ""
+    interval: tuple[float, float] | None = None
+    choices: tuple[Any, ...] | None = None
+    snap: bool = True
+
+
+def _option(default: Any, label: str, help: str, **spec: Any) -> Any:  # noqa: A002
+    return field(default=default, metadata={"spec": OptionSpec(label, help, **spec)})
+
+
+_BUFFER_MAX = 5000.0  # metres; beyond it a buffer says nothing about clouds
+_AREA_MAX = 1e8  # square metres, 100 km2
+
+
+@dataclass(frozen=True)
+class Options:
+    """Processing options; distances in metres, areas in square metres, probabilities 0 to 1.
+
+    Raises
+    ------
+    UsageError
+        On construction, if a value is outside its documented range.
+    """
+
+    resolution: int = _option(
+        20,
+        "Resolution",
+        "Ground sampling distance of the mask.",
+        unit="m",
+        choices=RESOLUTIONS,
+        snap=False,
+    )
+    model: str | None = _option(
+        None,
+        "Model",
+        "Name of a model that 'cloudmask models' lists, or an ONNX file with its card; "
+        "by default the best one for the product's level and bands.",
+    )
+    device: str = _option(
+        "auto",
+        "Device",
+        "Where the network runs: auto takes CUDA or OpenVINO if their runtime is installed, else the CPU.",
+        choices=DEVICES,
+    )
+    tile_size: int | None = _option(
+        None,
+        "Tile size",
+        "Side of an inference tile in model pixels, by default the model's own; "
+        "a model that is tied to one size keeps it.",
+        unit="px",
+        interval=(64, 4096),
+    )
+    threads: int = _option(
+        0,
+        "Threads",
+        "Processor threads for reading and inference; 0 takes all.",
+        interval=(0, 1024),
+    )
+    cloud_threshold: float | None = _option(
+        None,
+        "Cloud threshold",
+        "Call a pixel cloud where its probability reaches this; by default the most probable class wins.",
+        interval=(0.0, 1.0),
+    )
+    semi_transparent_cloud_threshold: float | None = _option(
+        None,
+        "Semi-transparent cloud threshold",
+        "Call a pixel semi-transparent cloud where its probability reaches this; "
+        "by default the most probable class wins.",
+        interval=(0.0, 1.0),
+    )
+    cloud_shadow_threshold: float | None = _option(
+        None,
+        "Cloud shadow threshold",
+        "Call a pixel cloud shadow where its probability reaches this; "
+        "by default the most probable class wins.",
+        interval=(0.0, 1.0),
+    )
+    cloud_buffer: float = _option(
+        0.0,
+        "Cloud buffer",
+        "Clear pixels within this distance of cloud or semi-transparent cloud take its class.",
+        unit="m",
+        interval=(0.0, _BUFFER_MAX),
+    )
+    shadow_buffer: float = _option(
+        0.0,
+        "Shadow buffer",
+        "Clear pixels within this distance of cloud shadow become cloud shadow.",
+        unit="m",
+        interval=(0.0, _BUFFER_MAX),
+    )
+    min_area: float = _option(
+        0.0,
+        "Minimum area",
+        "Connected cloud (both kinds together) or shadow smaller than this becomes clear.",
+        unit="m2",
+        interval=(0.0, _AREA_MAX),
+    )
+    probabilities: bool = _option(
+        False,
+        "Probabilities",
+        "Also give the probability of each class.",
+    )
+    radiometric_offset: float | None = _option(
+        None,
+        "Radiometric offset",
+        "Offset added to the digital numbers of every band, in place of the product's own; "
+        "0 for data that were harmonised already.",
+        unit="DN",
+        interval=(-20000.0, 20000.0),
+        snap=False,
+    )
+
+    def __post_init__(self) -> None:
+        for name, spec in option_specs().items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            flag = f"option {name.replace('_', '-')}"
+            if spec.choices is not None and value not in spec.choices:
+                listed = ", ".join(str(c) for c in spec.choices)
+                raise UsageError(f"{flag}: expected one of {listed}, found {value!r}")
+            if spec.interval is not None:
+                low, high = spec.interval
+                number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                if not number or not math.isfinite(value) or not low <= value <= high:
+                    unit = f" {spec.unit}" if spec.unit else ""
+                    raise UsageError(f"{flag}: expected {low:g} to {high:g}{unit}, found {value!r}")
+
+    def thresholds(self) -> Mapping[CloudClass, float]:
+        """Probability thresholds of the classes that have one."""
+        given = {
+            CloudClass.CLOUD: self.cloud_threshold,
+            CloudClass.SEMI_TRANSPARENT_CLOUD: self.semi_transparent_cloud_threshold,
+            CloudClass.CLOUD_SHADOW: self.cloud_shadow_threshold,
+        }
+        return {k: v for k, v in given.items() if v is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All options as plain values, for records."""
+        return asdict(self)
+
+    def with_(self, **changes: Any) -> Options:
+        """A copy with some options changed, checked again."""
+        return replace(self, **changes)
+
+
+def option_specs() -> Mapping[str, OptionSpec]:
+    """Presentation of every option, by field name, in order."""
+    return {f.name: f.metadata["spec"] for f in fields(Options)}
+
+
+def make_options(**values: Any) -> Options:
+    """Options from keyword arguments, with an error that names an unknown one.
+
+    Raises
+    ------
+    UsageError
+        For a name that is no option or a value out of range.
+    """
+    known = option_specs()
+    for name in values:
+        if name not in known:
+            raise UsageError(f"unknown option '{name}'; expected one of {', '.join(known)}")
+    return Options(**values)
