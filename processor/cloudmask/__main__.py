@@ -1,0 +1,7 @@
+"""``python -m cloudmask``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
