@@ -1,0 +1,98 @@
+"""A scene that is already in memory: reflectance from xarray, STAC, openEO or anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .bands import LEVEL_BANDS, Level, parse_bands
+from .errors import InputError
+from .grid import Grid
+from .source import Plane, PlaneLayout, PlaneSource
+
+_PLAUSIBLE = 20.0  # Twenty times a white lambertian surface: certainly not reflectance.
+
+
+class ArraySource(PlaneSource):
+    """Reflectance planes on one grid.
+
+    Parameters
+    ----------
+    image : float (bands, rows, cols)
+        Reflectance, 0 to about 1 (clouds and snow may exceed 1); NaN where missing.
+    bands : sequence of str
+        Band names in the order of the planes.
+    gsd : float
+        Ground sampling distance, metres.
+    level : {"L1C", "L2A"}
+        Processing level.
+    name : str
+        For records.
+    grid : Grid, optional
+        Georeference; by default none.
+
+    Raises
+    ------
+    InputError
+        If shape, type or values are not those of reflectance; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        image: npt.ArrayLike,
+        bands: Sequence[str],
+        *,
+        gsd: float,
+        level: Level,
+        name: str = "array",
+        grid: Grid | None = None,
+    ) -> None:
+        names = parse_bands(bands)
+        absent = [b for b in names if b not in LEVEL_BANDS[level]]
+        if absent:
+            raise InputError(f"{name}: bands {', '.join(absent)} do not exist at level {level}")
+        array = np.asarray(image)
+        if array.ndim != 3 or array.shape[0] != len(names):
+            hint = ""
+            if array.ndim == 3 and array.shape[2] == len(names):
+                hint = "; the bands come first: use np.moveaxis(image, -1, 0)"
+            raise InputError(
+                f"{name}: expected an image of shape ({len(names)} bands, rows, cols), "
+                f"found {array.shape}{hint}"
+            )
+        if array.dtype.kind != "f":
+            raise InputError(
+                f"{name}: expected reflectance as floating point, found {array.dtype}; for digital numbers "
+                "use (dn + offset) / 10000 and NaN where dn is 0"
+            )
+        if 0 in array.shape:
+            raise InputError(f"{name}: the image has no pixels: its shape is {array.shape}")
+        self._planes = array.astype(np.float32, copy=False)
+        top = max((float(np.nanmax(p)) for p in self._planes if not np.isnan(p).all()), default=0.0)
+        if top > _PLAUSIBLE:
+            raise InputError(
+                f"{name}: expected reflectance (about 0 to 1), found values up to {top:g}; "
+                "divide digital numbers by 10000 after adding the product's offset"
+            )
+        if not 1 <= gsd <= 1000:
+            raise InputError(f"{name}: expected gsd in metres from 1 to 1000, found {gsd:g}")
+        rows, cols = array.shape[1:]
+        grid = grid or Grid(None, 0.0, 0.0, float(gsd), float(gsd), rows, cols)
+        if grid.shape != (rows, cols) or grid.gsd != gsd:
+            raise InputError(
+                f"{name}: expected a grid of {rows} x {cols} at {gsd:g} m, "
+                f"found {grid.rows} x {grid.cols} at {grid.gsd:g} m"
+            )
+        super().__init__(name, level, grid, names)
+
+    def layout(self, band: str, gsd: float) -> PlaneLayout:
+        """The image's own grid, whatever is asked for."""
+        return PlaneLayout(self.grid.gsd, *self.grid.shape)
+
+    def load(self, band: str, layout: PlaneLayout, start: int, stop: int) -> Plane:
+        """Rows of one band; NaN and infinities are missing."""
+        values = self._planes[self.bands.index(band), start:stop]
+        valid = np.isfinite(values)
+        return Plane(values, None if bool(valid.all()) else valid)

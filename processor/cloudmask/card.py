@@ -1,0 +1,318 @@
+"""Model cards: all that the pipeline needs to know to run a network it has never seen.
+
+A card is a JSON object beside the ONNX file (same stem, ``.json``) or in the ONNX metadata under
+the key ``cloudmask_card``. The pipeline knows no model by name; whatever has a valid card runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .bands import LEVEL_BANDS, Level, parse_bands, parse_level
+from .classes import SURFACE_CLASSES, CloudClass, parse_class
+from .errors import CloudMaskError, ModelError
+
+METADATA_KEY = "cloudmask_card"
+Transform = Literal["none", "sqrt"]
+Activation = Literal["none", "softmax"]
+
+_MAX_TILE = 4096
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How reflectance becomes the network's input: ``(transform(scale * reflectance) - mean) / std``.
+
+    Attributes
+    ----------
+    scale : float
+        1 for networks on reflectance, 10000 for networks on digital numbers without offset.
+    transform : {"none", "sqrt"}
+        Applied after scaling; ``sqrt`` clips negative values at 0 first.
+    mean, std : tuple of float
+        One a band.
+    """
+
+    scale: float
+    transform: Transform
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def normalise(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Network input for reflectance (bands, rows, cols); NaN becomes 0, the mean's value."""
+        out = reflectance * np.float32(self.scale) if self.scale != 1 else reflectance.copy()
+        if self.transform == "sqrt":
+            np.sqrt(np.maximum(out, 0, out=out), out=out)
+        for plane, mean, std in zip(out, self.mean, self.std, strict=True):
+            plane -= np.float32(mean)
+            plane *= np.float32(1 / std)
+        np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return out
+
+
+@dataclass(frozen=True)
+class TileSpec:
+    """What tiles the network accepts.
+
+    Attributes
+    ----------
+    size : int
+        Default side, pixels.
+    margin : int
+        Pixels at an edge that are not to be trusted alone.
+    multiple : int
+        Sides must be a multiple of this.
+    fixed : bool
+        Whether only `size` is right, because the graph or its statistics depend on it.
+    """
+
+    size: int
+    margin: int
+    multiple: int
+    fixed: bool
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A validated card; see :func:`parse_card` for the JSON.
+
+    Attributes
+    ----------
+    name : str
+        Short name for ``--model``.
+    level : {"L1C", "L2A"}
+        Processing level it was trained on.
+    bands : tuple of str
+        Input bands in the order of its channels.
+    gsd : float
+        Ground sampling distance it works at, metres.
+    classes : tuple of CloudClass
+        Output planes in order.
+    rank : int
+        Among models that fit a product the highest rank is taken by default.
+    sha256 : str
+        Of the ONNX file; empty if the card leaves it out.
+    location : mapping
+        Where the file is when it is not beside the card: ``module`` and ``path`` inside an
+        installed package, and ``distribution``, the name to install it by.
+    """
+
+    name: str
+    title: str
+    version: str
+    level: Level
+    bands: tuple[str, ...]
+    gsd: float
+    input: InputSpec
+    activation: Activation
+    classes: tuple[CloudClass, ...]
+    tile: TileSpec
+    opset: int
+    licence: str
+    training_data: str
+    source: str
+    citation: str
+    sha256: str
+    rank: int = 0
+    location: Mapping[str, str] = field(default_factory=dict)
+
+    def probabilities(self, output: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Class probabilities (n, classes, rows, cols) from the network's raw output."""
+        if self.activation == "none":
+            return output
+        out = output - output.max(axis=1, keepdims=True)
+        np.exp(out, out=out)
+        out /= out.sum(axis=1, keepdims=True)
+        return out
+
+    def planes(self) -> list[tuple[int, int]]:
+        """Pairs of (output plane, plane in the order of ``SURFACE_CLASSES``)."""
+        return [(i, SURFACE_CLASSES.index(c)) for i, c in enumerate(self.classes)]
+
+
+def parse_card(data: object, origin: str) -> ModelCard:
+    """Build a card from decoded JSON.
+
+    Parameters
+    ----------
+    data : object
+        ``{"name", "title", "version", "level", "bands", "gsd", "input": {"scale", "transform",
+        "mean", "std"}, "output": {"activation", "classes"}, "tile": {"size", "margin",
+        "multiple", "fixed"}, "opset", "licence", "training_data", "source", "citation",
+        "sha256", "rank", "file"}``; the last six may be left out.
+    origin : str
+        File name for error messages.
+
+    Raises
+    ------
+    ModelError
+        Naming the file, the key, what was expected and what was found.
+    """
+    card = _Reader(data, origin, "card")
+    name = card.text("name")
+    try:
+        level = parse_level(card.text("level"))
+        bands = parse_bands(card.texts("bands"))
+    except CloudMaskError as error:
+        raise ModelError(f"{origin}: {error}") from error
+    absent = [b for b in bands if b not in LEVEL_BANDS[level]]
+    if absent:
+        raise ModelError(f"{origin}: bands {', '.join(absent)} do not exist at level {level}")
+    count = len(bands)
+    gsd = card.number("gsd", 5, 500)
+    if not float(gsd).is_integer():
+        raise ModelError(f"{origin}: key 'gsd': expected whole metres, found {gsd:g}")
+
+    section = card.section("input")
+    transform = section.choice("transform", ("none", "sqrt"), default="none")
+    spec = InputSpec(
+        scale=section.number("scale", 1e-6, 1e6, default=1.0),
+        transform=transform,  # type: ignore[arg-type]
+        mean=section.numbers("mean", count, default=0.0),
+        std=section.numbers("std", count, default=1.0),
+    )
+    if min(spec.std) <= 0:
+        raise ModelError(f"{origin}: key 'input.std': expected positive numbers, found {min(spec.std):g}")
+
+    section = card.section("output")
+    activation = section.choice("activation", ("none", "softmax"))
+    try:
+        classes = tuple(parse_class(c) for c in section.texts("classes"))
+    except CloudMaskError as error:
+        raise ModelError(f"{origin}: key 'output.classes': {error}") from error
+    if len(set(classes)) != len(classes) or not set(classes) <= set(SURFACE_CLASSES):
+        allowed = ", ".join(c.key for c in SURFACE_CLASSES)
+        raise ModelError(f"{origin}: key 'output.classes': expected each of {allowed} at most once")
+    if CloudClass.CLEAR not in classes:
+        raise ModelError(f"{origin}: key 'output.classes': expected 'clear' among them")
+
+    return ModelCard(
+        name=name,
+        title=card.text("title", default=name),
+        version=card.text("version"),
+        level=level,
+        bands=bands,
+        gsd=gsd,
+        input=spec,
+        activation=activation,  # type: ignore[arg-type]
+        classes=classes,
+        tile=_tile(card.section("tile"), origin),
+        opset=int(card.number("opset", 7, 99)),
+        licence=card.text("licence"),
+        training_data=card.text("training_data"),
+        source=card.text("source", default=""),
+        citation=card.text("citation", default=""),
+        sha256=card.text("sha256", default="").lower(),
+        rank=int(card.number("rank", -1000, 1000, default=0)),
+        location=_location(card),
+    )
+
+
+def load_card_text(text: str, origin: str) -> ModelCard:
+    """Parse a card's JSON text; see :func:`parse_card`."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{origin}: expected a model card in JSON, found: {error}") from error
+    return parse_card(data, origin)
+
+
+def _tile(section: _Reader, origin: str) -> TileSpec:
+    tile = TileSpec(
+        size=int(section.number("size", 16, _MAX_TILE)),
+        margin=int(section.number("margin", 0, _MAX_TILE // 2)),
+        multiple=int(section.number("multiple", 1, _MAX_TILE, default=1)),
+        fixed=section.flag("fixed", default=False),
+    )
+    if tile.size % tile.multiple:
+        raise ModelError(
+            f"{origin}: key 'tile.size': expected a multiple of {tile.multiple}, found {tile.size}"
+        )
+    if tile.size <= 2 * tile.margin:
+        raise ModelError(
+            f"{origin}: key 'tile.margin': expected less than half of tile.size, found {tile.margin}"
+        )
+    return tile
+
+
+def _location(card: _Reader) -> Mapping[str, str]:
+    if not card.has("file"):
+        return {}
+    section = card.section("file")
+    return {key: section.text(key) for key in ("module", "path", "distribution")}
+
+
+class _Reader:
+    """Typed access to a JSON object with errors that name file and key."""
+
+    def __init__(self, data: object, origin: str, where: str) -> None:
+        if not isinstance(data, dict):
+            raise ModelError(
+                f"{origin}: {where}: expected a JSON object with keys and values, "
+                f"found {type(data).__name__}"
+            )
+        self._data: dict[str, Any] = data
+        self._origin = origin
+        self._where = "" if where == "card" else where + "."
+
+    def has(self, key: str) -> bool:
+        return key in self._data
+
+    def _fail(self, key: str, expected: str, found: object) -> ModelError:
+        return ModelError(f"{self._origin}: key '{self._where}{key}': expected {expected}, found {found!r}")
+
+    def _get(self, key: str, expected: str, default: Any = None) -> Any:
+        if key in self._data:
+            return self._data[key]
+        if default is None:
+            raise ModelError(f"{self._origin}: key '{self._where}{key}' is missing; expected {expected}")
+        return default
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._get(key, "text", default)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            raise self._fail(key, "text", value)
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        value = self._get(key, "a list of names")
+        if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+            raise self._fail(key, "a list of names", value)
+        return value
+
+    def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
+        value = self._get(key, f"a number from {low:g} to {high:g}", default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise self._fail(key, f"a number from {low:g} to {high:g}", value)
+        return value
+
+    def numbers(self, key: str, count: int, default: float) -> tuple[float, ...]:
+        value = self._get(key, f"{count} numbers", [default] * count)
+        good = isinstance(value, list) and all(
+            isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value
+        )
+        if not good or len(value) != count:
+            raise self._fail(key, f"{count} numbers, one a band", value)
+        return tuple(float(v) for v in value)
+
+    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        value = self._get(key, " or ".join(allowed), default)
+        if value not in allowed:
+            raise self._fail(key, " or ".join(allowed), value)
+        return str(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._data.get(key, default)
+        if not isinstance(value, bool):
+            raise self._fail(key, "true or false", value)
+        return value
+
+    def section(self, key: str) -> _Reader:
+        return _Reader(self._get(key, "an object"), self._origin, f"{self._where}{key}")

@@ -1,0 +1,248 @@
+"""Georeferenced grids, and resampling between them that knows which samples are valid.
+
+A scene covers one piece of ground; every band, the model and the mask each see it on a grid of
+their own spacing. :class:`Grid` says where such a grid lies, :class:`AxisMap` how the samples of
+one relate to another along one axis: area-weighted means where the target is coarser, linear
+interpolation where it is finer. Missing samples never take part.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+_EPS = 1e-6  # of a pixel; absorbs the rounding of coordinates stored as text
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A north-up raster grid.
+
+    Attributes
+    ----------
+    crs : str or None
+        Coordinate reference system as ``"EPSG:32635"`` or WKT; None if the pixels have none.
+    left, top : float
+        Map coordinates of the outer corner of the first pixel.
+    gsd : float
+        Nominal ground sampling distance, metres: 10, 20 or 60 for Sentinel-2 bands. Models,
+        buffers and areas use it.
+    pixel_size : float
+        Pixel size in map units. It differs from `gsd` only for thinned-out products, whose
+        images have fewer pixels than their nominal resolution needs, and for geographic grids.
+    rows, cols : int
+        Size in pixels.
+
+    Raises
+    ------
+    InputError
+        If a size or spacing is not positive.
+    """
+
+    crs: str | None
+    left: float
+    top: float
+    gsd: float
+    pixel_size: float
+    rows: int
+    cols: int
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.cols < 1:
+            raise InputError(f"grid: expected at least one pixel, found {self.rows} x {self.cols}")
+        if not (self.gsd > 0 and self.pixel_size > 0):
+            raise InputError(
+                f"grid: expected positive spacing, found gsd {self.gsd:g} m, pixel size {self.pixel_size:g}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return self.rows, self.cols
+
+    @property
+    def transform(self) -> tuple[float, float, float, float, float, float]:
+        """Affine coefficients a, b, c, d, e, f: x = a*col + b*row + c, y = d*col + e*row + f."""
+        return self.pixel_size, 0.0, self.left, 0.0, -self.pixel_size, self.top
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top in map units."""
+        return (
+            self.left,
+            self.top - self.rows * self.pixel_size,
+            self.left + self.cols * self.pixel_size,
+            self.top,
+        )
+
+    def at(self, gsd: float) -> Grid:
+        """The grid with the same origin and ground at another nominal spacing (metres).
+
+        Where the ground is no whole number of pixels the last one reaches beyond it.
+        """
+        if gsd == self.gsd:
+            return self
+        factor = gsd / self.gsd
+        return Grid(
+            self.crs,
+            self.left,
+            self.top,
+            gsd,
+            self.pixel_size * factor,
+            max(1, math.ceil(self.rows / factor - _EPS)),
+            max(1, math.ceil(self.cols / factor - _EPS)),
+        )
+
+    def subset(self, row: int, col: int, rows: int, cols: int) -> Grid:
+        """The part that starts at a pixel and has a size."""
+        return Grid(
+            self.crs,
+            self.left + col * self.pixel_size,
+            self.top - row * self.pixel_size,
+            self.gsd,
+            self.pixel_size,
+            rows,
+            cols,
+        )
+
+
+@dataclass(frozen=True)
+class AxisMap:
+    """How target samples along one axis are made of source samples.
+
+    Attributes
+    ----------
+    ratio : float
+        Target spacing over source spacing.
+    n_source : int
+        Source samples on the axis.
+    start, stop : int
+        The target samples wanted, half-open, counted from the common origin.
+
+    Notes
+    -----
+    Target sample t covers [t, t+1)*ratio in source samples. For ``ratio >= 1`` it is the mean of
+    the covered source samples weighted by the covered length; for ``ratio < 1`` the linear
+    interpolation between the two source samples whose centres enclose its centre, held constant
+    beyond the outer centres.
+    """
+
+    ratio: float
+    n_source: int
+    start: int
+    stop: int
+
+    @cached_property
+    def _taps(self) -> tuple[npt.NDArray[np.intp], FloatArray]:
+        """Source indices and weights, each (taps, targets); weights sum to 1 over taps."""
+        target = np.arange(self.start, self.stop, dtype=np.float64)
+        last = self.n_source - 1
+        if self.ratio >= 1:
+            low = target * self.ratio
+            high = np.minimum(low + self.ratio, self.n_source)
+            first = np.floor(low + _EPS).astype(np.intp)
+            count = math.ceil(self.ratio - _EPS) + (0 if float(self.ratio).is_integer() else 1)
+            index = first + np.arange(count, dtype=np.intp)[:, None]
+            cover = np.minimum(index + 1, high) - np.maximum(index, low)
+            weight = np.where(cover > _EPS, cover, 0.0)
+            # A target wholly beyond the source repeats the last sample.
+            weight[0] = np.where(weight.sum(axis=0) > 0, weight[0], 1.0)
+        else:
+            centre = np.clip((target + 0.5) * self.ratio - 0.5, 0.0, last)
+            first = np.floor(centre).astype(np.intp)
+            index = first + np.arange(2, dtype=np.intp)[:, None]
+            weight = np.stack([1.0 - (centre - first), centre - first])
+        used = weight.any(axis=1)
+        weight = weight[used] / weight.sum(axis=0)
+        return np.clip(index[used], 0, last), weight.astype(np.float32)
+
+    @property
+    def identity(self) -> bool:
+        """Whether target samples are source samples, in order."""
+        return self.ratio == 1 and self.stop <= self.n_source
+
+    @cached_property
+    def source(self) -> tuple[int, int]:
+        """First and past-last source sample that the targets need."""
+        index, _ = self._taps
+        return int(index.min()), int(index.max()) + 1
+
+    def apply(self, array: FloatArray, axis: int) -> FloatArray:
+        """Resample an array whose `axis` holds the samples ``source[0]:source[1]``."""
+        index, weight = self._taps
+        if self.identity:
+            return array
+        index = index - self.source[0]
+        shape = [1] * array.ndim
+        shape[axis] = -1
+        steps = np.diff(index, axis=1)
+        factor = int(steps.flat[0]) if steps.size else 1
+        regular = steps.size > 0 and factor > 0 and bool((steps == factor).all())
+        out: FloatArray | None = None
+        for tap in range(len(index)):
+            if regular:  # A strided view reads the same samples without an index lookup each.
+                where: list[slice] = [slice(None)] * array.ndim
+                where[axis] = slice(int(index[tap, 0]), int(index[tap, -1]) + 1, factor)
+                part = array[tuple(where)]
+            else:
+                part = np.take(array, index[tap], axis=axis)
+            term = part * weight[tap].reshape(shape)
+            out = term if out is None else np.add(out, term, out=out)
+        assert out is not None  # weights sum to 1, so at least one tap is used
+        return out
+
+    def nearest(self, array: npt.NDArray[np.generic], axis: int) -> npt.NDArray[np.generic]:
+        """Pick the source sample under each target's centre; for masks and classes."""
+        if self.identity:
+            return array
+        target = np.arange(self.start, self.stop, dtype=np.float64)
+        index = np.floor((target + 0.5) * self.ratio + _EPS).astype(np.intp)
+        return np.take(array, np.clip(index, 0, self.n_source - 1) - self.source[0], axis=axis)
+
+
+def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: AxisMap) -> FloatArray:
+    """Resample a plane onto another grid without letting missing samples in.
+
+    Parameters
+    ----------
+    values : float32 (rows, cols)
+        Samples ``rows.source`` by ``cols.source``.
+    valid : bool (rows, cols) or None
+        Which samples may be used; None means all.
+    rows, cols : AxisMap
+        The targets wanted on each axis.
+
+    Returns
+    -------
+    float32 (target rows, target cols)
+        The mean or interpolation of valid samples alone; NaN where none contributes.
+    """
+    if valid is None or bool(valid.all()):
+        return cols.apply(rows.apply(values, 0), 1)
+    weight = cols.apply(rows.apply(valid.astype(np.float32), 0), 1)
+    total = cols.apply(rows.apply(np.where(valid, values, np.float32(0)), 0), 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(weight > _EPS, total / weight, np.float32(np.nan)).astype(np.float32)
+
+
+def any_valid(valid: BoolArray, rows: AxisMap, cols: AxisMap) -> BoolArray:
+    """Whether any valid sample lies on the ground of each target (bool, targets).
+
+    A target finer than the source takes the sample it lies in, one coarser all that it covers.
+    """
+    out: npt.NDArray[np.generic] = valid
+    for axis, axis_map in enumerate((rows, cols)):
+        if axis_map.ratio > 1:
+            out = axis_map.apply(out.astype(np.float32), axis) > _EPS
+        else:
+            out = axis_map.nearest(out, axis)
+    return out.astype(np.bool_)

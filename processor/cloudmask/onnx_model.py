@@ -1,0 +1,277 @@
+"""Networks in ONNX Runtime: the only module that imports it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .card import METADATA_KEY, ModelCard, load_card_text
+from .errors import DeviceError, ModelError
+
+log = logging.getLogger(__name__)
+
+PROVIDERS: dict[str, str] = {
+    "cuda": "CUDAExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+EXTRAS: dict[str, str] = {"cuda": "gpu", "openvino": "openvino", "cpu": "cpu"}
+
+_CUDA_BATCH = 16
+
+
+def runtime() -> ModuleType:
+    """The installed ONNX Runtime.
+
+    Raises
+    ------
+    DeviceError
+        Naming the extras if none is installed.
+    """
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise DeviceError(
+            "ONNX Runtime is not installed (or broken: "
+            f"{error}); install one build of it: pip install 'cloudmask[cpu]', 'cloudmask[gpu]' "
+            "or 'cloudmask[openvino]'"
+        ) from error
+
+
+def available_devices() -> list[str]:
+    """Devices the installed runtime offers, best first.
+
+    Raises
+    ------
+    DeviceError
+        If no runtime is installed.
+    """
+    providers = runtime().get_available_providers()
+    return [device for device, provider in PROVIDERS.items() if provider in providers]
+
+
+def resolve_device(device: str) -> str:
+    """Turn ``"auto"`` into the best device there is, and refuse one that is not there.
+
+    Raises
+    ------
+    DeviceError
+        Naming the extra to install.
+    """
+    there = available_devices()
+    if device == "auto":
+        return there[0]
+    if device not in there:
+        raise DeviceError(
+            f"device {device}: the installed ONNX Runtime offers {', '.join(there)} only; its builds exclude "
+            f"each other, so in a fresh environment: pip install 'cloudmask[{EXTRAS[device]}]'"
+        )
+    return device
+
+
+class OnnxModel:
+    """A network in one ONNX Runtime session.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    card : ModelCard, optional
+        By default read from ``<stem>.json`` beside the file, else from the file's metadata.
+    device : str
+        One of ``options.DEVICES``.
+    threads : int
+        Processor threads inside operators; 0 takes all.
+
+    Raises
+    ------
+    ModelError
+        If file, card or graph are unusable or contradict each other.
+    DeviceError
+        If the device is not there.
+    """
+
+    def __init__(
+        self, path: Path, card: ModelCard | None = None, *, device: str = "auto", threads: int = 0
+    ) -> None:
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file")
+        wanted = device
+        self._device = resolve_device(device)
+        try:
+            self._session = _session(path, self._device, threads)
+        except DeviceError:
+            if wanted != "auto":
+                raise
+            # An installed provider whose driver is missing: auto falls back, and says so.
+            log.warning("%s cannot be used on this machine; using the CPU", self._device)
+            self._device = "cpu"
+            self._session = _session(path, "cpu", threads)
+        self._card = card or _find_card(path, self._session)
+        _check_hash(path, self._card)
+        self._input, self._output = _check_graph(path, self._session, self._card)
+        log.info("model %s %s on %s", self._card.name, self._card.version, self._device)
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+        return self._card
+
+    @property
+    def device(self) -> str:
+        """Device in use: ``"cpu"``, ``"cuda"`` or ``"openvino"``."""
+        return self._device
+
+    @property
+    def batch_size(self) -> int:
+        """Tiles a call; batches only pay where there is a GPU to fill."""
+        return _CUDA_BATCH if self._device == "cuda" else 1
+
+    def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Class probabilities of normalised tiles; see :class:`cloudmask.model.Model`."""
+        try:
+            raw = self._run_bound(batch) if self._device == "cuda" else self._run(batch)
+        except Exception as error:  # the runtime's own exception types are not public
+            raise ModelError(
+                f"model {self._card.name} failed on a batch of shape {batch.shape} on {self._device}: "
+                f"{_first_line(error)}"
+            ) from error
+        expected = (batch.shape[0], len(self._card.classes), *batch.shape[2:])
+        if raw.shape != expected:
+            raise ModelError(
+                f"model {self._card.name}: expected output of shape {expected}, found {raw.shape}"
+            )
+        return self._card.probabilities(raw.astype(np.float32, copy=False))
+
+    def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        result: npt.NDArray[np.float32] = self._session.run([self._output], {self._input: batch})[0]
+        return result
+
+    def _run_bound(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run with input and output bound, so that each crosses the bus once."""
+        binding = self._session.io_binding()
+        binding.bind_cpu_input(self._input, batch)
+        binding.bind_output(self._output, "cpu")
+        self._session.run_with_iobinding(binding)
+        result: npt.NDArray[np.float32] = binding.copy_outputs_to_cpu()[0]
+        return result
+
+
+def _session(path: Path, device: str, threads: int) -> Any:
+    ort = runtime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads that spin would take the processor from the ones that decode the next strip.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    provider: Any = PROVIDERS[device]
+    if device == "openvino":
+        settings = {"device_type": "CPU", "precision": "ACCURACY"}
+        if threads:
+            settings["num_of_threads"] = str(threads)
+        provider = (provider, settings)
+    try:
+        session = ort.InferenceSession(str(path), sess_options=options, providers=[provider])
+    except Exception as error:  # the runtime's own exception types are not public
+        if device != "cpu" and PROVIDERS[device] in str(error):
+            raise DeviceError(f"device {device} cannot be used: {_first_line(error)}") from error
+        raise ModelError(
+            f"{path}: expected an ONNX model that ONNX Runtime {ort.__version__} can load, "
+            f"found: {_first_line(error)}"
+        ) from error
+    if PROVIDERS[device] not in session.get_providers():
+        raise DeviceError(
+            f"device {device} cannot be used: its driver or libraries are missing; see 'cloudmask doctor'"
+        )
+    return session
+
+
+def _find_card(path: Path, session: Any) -> ModelCard:
+    beside = path.with_suffix(".json")
+    if beside.is_file():
+        try:
+            return load_card_text(beside.read_text("utf-8"), str(beside))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"{beside}: cannot be read as a model card: {error}") from error
+    inside = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if inside is None:
+        raise ModelError(
+            f"{path}: no model card: expected {beside.name} beside it or the key '{METADATA_KEY}' in its "
+            "metadata; docs/models.md says what a card holds"
+        )
+    return load_card_text(inside, f"{path} (metadata)")
+
+
+def _check_hash(path: Path, card: ModelCard) -> None:
+    if not card.sha256:
+        return
+    found = file_hash(path)
+    if found != card.sha256:
+        raise ModelError(
+            f"{path}: expected SHA-256 {card.sha256} as the card says, found {found}; "
+            "the file is damaged or another version: install it again"
+        )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_graph(path: Path, session: Any, card: ModelCard) -> tuple[str, str]:
+    """Compare the graph's input and output with the card; returns their names."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1:
+        raise ModelError(f"{path}: expected one input (n, bands, rows, cols), found {len(inputs)}")
+    node = inputs[0]
+    if node.type != "tensor(float)" or len(node.shape) != 4:
+        raise ModelError(
+            f"{path}: expected a float32 input (n, bands, rows, cols), found {node.type} {node.shape}"
+        )
+    _check_axis(path, "input bands", node.shape[1], len(card.bands), "bands")
+    for side in node.shape[2:]:
+        if isinstance(side, int) and side > 0:
+            if side != card.tile.size:
+                raise ModelError(
+                    f"{path}: the graph takes tiles of {side} px, its card says {card.tile.size}"
+                )
+            if not card.tile.fixed:
+                raise ModelError(
+                    f"{path}: the graph takes tiles of {side} px only, so its card must say tile.fixed"
+                )
+    shape = outputs[0].shape
+    if len(shape) != 4:
+        raise ModelError(f"{path}: expected an output (n, classes, rows, cols), found {shape}")
+    _check_axis(path, "output planes", shape[1], len(card.classes), "classes")
+    return node.name, outputs[0].name
+
+
+def _check_axis(path: Path, what: str, found: object, expected: int, key: str) -> None:
+    if isinstance(found, int) and found > 0 and found != expected:
+        raise ModelError(f"{path}: the graph has {found} {what}, its card names {expected} {key}")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def thread_count(threads: int) -> int:
+    """Threads meant by an option value: 0 is all this process may use."""
+    if threads > 0:
+        return threads
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)

@@ -1,0 +1,282 @@
+"""From a scene and a network to a mask, in strips of bounded memory.
+
+Strips of the scene are read ahead while the network works on those before; each row of tiles is
+blended into the rows above, and rows that no later tile touches go on to the output grid, where
+they become classes. Only the result itself is ever held whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from .classes import SURFACE_CLASSES, CloudClass
+from .errors import InputError, ModelError
+from .grid import AxisMap, BoolArray, FloatArray, Grid, resample
+from .mask import Mask
+from .model import Model
+from .options import Options
+from .postprocess import classify, postprocess
+from .source import Source, Strip
+from .tiling import RowBlender, TileAxis, row_windows
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with tiles done and tiles in all; may raise to stop."""
+
+
+def tile_side(model: Model, options: Options, longest: int) -> int:
+    """Side of a tile for a scene whose longest side is `longest` pixels on the model's grid.
+
+    A network tied to one size keeps it; otherwise the size asked for, rounded up to what the
+    network accepts, and no larger than the scene needs.
+    """
+    tile = model.card.tile
+    wanted = options.tile_size or tile.size
+    if tile.fixed:
+        if wanted != tile.size:
+            log.warning("model %s works in tiles of %d px only; tile size kept", model.card.name, tile.size)
+        return tile.size
+
+    def up(pixels: int) -> int:
+        return -(-pixels // tile.multiple) * tile.multiple
+
+    return max(min(up(wanted), up(longest)), up(2 * tile.margin + 1))
+
+
+def predict(source: Source, model: Model, options: Options, *, progress: Progress | None = None) -> Mask:
+    """Mask a scene.
+
+    Parameters
+    ----------
+    source : Source
+        The scene.
+    model : Model
+        The network.
+    options : Options
+        What to do.
+    progress : callable, optional
+        See :data:`Progress`.
+
+    Raises
+    ------
+    InputError
+        If the scene lacks a band or cannot be read.
+    ModelError
+        If scene and model are of different levels, or the network fails.
+    """
+    started = time.perf_counter()
+    card = model.card
+    if card.level != source.level:
+        raise ModelError(
+            f"{source.name} is {source.level} but model {card.name} is for {card.level}; "
+            "leave --model out to get one that fits"
+        )
+    absent = [b for b in card.bands if b not in source.bands]
+    if absent:
+        raise InputError(
+            f"{source.name}: model {card.name} needs band {', '.join(absent)}, "
+            f"found {', '.join(source.bands)}"
+        )
+    work, out = source.grid.at(card.gsd), source.grid.at(options.resolution)
+    run = _Run(source, model, options, work, out)
+    run.execute(progress)
+
+    begun = time.perf_counter()
+    classes = postprocess(
+        run.classes,
+        gsd=out.gsd,
+        min_area=options.min_area,
+        cloud_buffer=options.cloud_buffer,
+        shadow_buffer=options.shadow_buffer,
+    )
+    run.seconds["postprocess"] += time.perf_counter() - begun
+    run.seconds["total"] = time.perf_counter() - started
+    return Mask(
+        classes=classes,
+        probabilities=run.probabilities,
+        saturated=run.saturated,
+        grid=out,
+        name=source.name,
+        level=source.level,
+        options=options,
+        model=card,
+        device=model.device,
+        timing={key: round(value, 4) for key, value in run.seconds.items()},
+    )
+
+
+class _Run:
+    """One pass over a scene; holds the result while it grows."""
+
+    def __init__(self, source: Source, model: Model, options: Options, work: Grid, out: Grid) -> None:
+        self.source, self.model, self.options, self.work, self.out = source, model, options, work, out
+        side = tile_side(model, options, max(work.shape))
+        self.rows = TileAxis(work.rows, side, model.card.tile.margin)
+        self.cols = TileAxis(work.cols, side, model.card.tile.margin)
+        self.classes = np.full(out.shape, int(CloudClass.MISSING), np.uint8)
+        self.saturated = np.zeros(out.shape, bool)
+        self.missing = np.zeros(out.shape, bool)
+        self.probabilities: FloatArray | None = None
+        if options.probabilities:
+            self.probabilities = np.full((len(SURFACE_CLASSES), *out.shape), np.nan, np.float32)
+        self.seconds = {"read_wait": 0.0, "inference": 0.0, "postprocess": 0.0, "total": 0.0}
+
+    def execute(self, progress: Progress | None) -> None:
+        blender = RowBlender(self.rows, self.cols, len(self.model.card.classes))
+        window = _Window(self.rows.tile, self.cols.padded)
+        emitter = _Emitter(self)
+        total = len(self.rows.starts) * len(self.cols.starts)
+        done = 0
+        for row, (first, strip) in enumerate(self._strips()):
+            ratio = self.work.gsd / self.out.gsd
+            top = round(first * ratio)
+            self.missing[top : top + len(strip.missing)] = strip.missing
+            self.saturated[top : top + len(strip.saturated)] = strip.saturated
+            valid = ~np.isnan(strip.values).any(axis=0)
+            window.append(self.model.card.input.normalise(strip.values), valid)
+            tiles, tiles_valid = window.advance(self.rows.starts[row])
+            begun = time.perf_counter()
+            for count in self._infer(blender, row, tiles, tiles_valid):
+                done += count
+                if progress is not None:
+                    progress(done, total)
+            self.seconds["inference"] += time.perf_counter() - begun
+            emitter.feed(*blender.finish(row), tiles_valid)
+
+    def _strips(self) -> Iterator[tuple[int, Strip]]:
+        """Strips with their first row, each read while the one before is worked on."""
+        card = self.model.card
+        align = int(self.out.gsd) // math.gcd(int(card.gsd), int(self.out.gsd))
+        windows = list(row_windows(self.rows, align))
+        with ThreadPoolExecutor(1, "cloudmask-read") as pool:
+
+            def ask(window: tuple[int, int]) -> Future[Strip]:
+                return pool.submit(self.source.read, card.bands, card.gsd, window, self.out.gsd)
+
+            ahead = ask(windows[0])
+            for i, window in enumerate(windows):
+                begun = time.perf_counter()
+                strip = ahead.result()
+                self.seconds["read_wait"] += time.perf_counter() - begun
+                if i + 1 < len(windows):
+                    ahead = ask(windows[i + 1])
+                yield window[0], strip
+
+    def _infer(
+        self, blender: RowBlender, row: int, tiles: FloatArray, valid: BoolArray
+    ) -> Iterator[int]:
+        """Run the network over one row of tiles; yields how many tiles each step settled."""
+        side = self.cols.tile
+        # A tile without one valid pixel needs no network: its place stays missing.
+        wanted = [
+            (i, start) for i, start in enumerate(self.cols.starts) if valid[:, start : start + side].any()
+        ]
+        yield len(self.cols.starts) - len(wanted)
+        size = max(1, self.model.batch_size)
+        for k in range(0, len(wanted), size):
+            group = wanted[k : k + size]
+            batch = np.stack([tiles[:, :, start : start + side] for _, start in group])
+            for (col, _), result in zip(group, self.model.predict(batch), strict=True):
+                blender.add(row, col, result)
+            yield len(group)
+
+
+class _Window:
+    """The pixel rows under the current row of tiles, padded to whole tiles by reflection."""
+
+    def __init__(self, side: int, width: int) -> None:
+        self._side, self._width = side, width
+        self._values: FloatArray | None = None
+        self._valid: BoolArray | None = None
+        self._top = 0
+
+    def append(self, values: FloatArray, valid: BoolArray) -> None:
+        """Add rows below; values (bands, rows, cols), valid (rows, cols)."""
+        if self._values is None or self._valid is None:
+            self._values, self._valid = values, valid
+        elif values.shape[1]:
+            self._values = np.concatenate([self._values, values], axis=1)
+            self._valid = np.concatenate([self._valid, valid])
+
+    def advance(self, top: int) -> tuple[FloatArray, BoolArray]:
+        """Drop the rows above `top` and return one tile's height of values and validity."""
+        assert self._values is not None and self._valid is not None
+        drop = top - self._top
+        self._values, self._valid, self._top = self._values[:, drop:], self._valid[drop:], top
+        values, valid = self._values[:, : self._side], self._valid[: self._side]
+        lack = (self._side - values.shape[1], self._width - values.shape[2])
+        if any(n > 0 for n in lack):
+            # Mirrored ground keeps edges free of a false border; symmetric also serves where the
+            # scene is smaller than the padding.
+            values = np.pad(values, ((0, 0), (0, lack[0]), (0, lack[1])), mode="symmetric")
+            valid = np.pad(valid, ((0, lack[0]), (0, lack[1])), constant_values=False)
+        return values, valid
+
+
+class _Emitter:
+    """Takes finished rows on the model's grid and writes classes on the output grid."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._first = 0  # first model row still held
+        self._planes: FloatArray | None = None
+        self._valid: BoolArray | None = None
+        self._next = 0  # next output row to write
+
+    def feed(self, first: int, planes: FloatArray, tiles_valid: BoolArray) -> None:
+        """Take rows (planes, n, cols) that begin at model row `first`."""
+        run = self._run
+        begun = time.perf_counter()
+        valid = tiles_valid[: planes.shape[1], : run.work.cols]
+        if self._planes is None or self._valid is None:
+            self._planes, self._valid = planes, valid
+        else:
+            self._planes = np.concatenate([self._planes, planes], axis=1)
+            self._valid = np.concatenate([self._valid, valid])
+        end = first + planes.shape[1]
+        ratio = run.out.gsd / run.work.gsd
+        if end >= run.work.rows:
+            stop = run.out.rows
+        elif ratio >= 1:
+            stop = math.floor(end / ratio + 1e-6)
+        else:  # the last row whose lower neighbour for interpolation is here
+            stop = min(math.ceil((end - 0.5) / ratio - 0.5 - 1e-6), run.out.rows)
+        if stop > self._next:
+            self._write(self._next, stop)
+        run.seconds["postprocess"] += time.perf_counter() - begun
+
+    def _write(self, start: int, stop: int) -> None:
+        run = self._run
+        assert self._planes is not None and self._valid is not None
+        ratio = run.out.gsd / run.work.gsd
+        rows = AxisMap(ratio, run.work.rows, start, stop)
+        cols = AxisMap(ratio, run.work.cols, 0, run.out.cols)
+        low, high = (edge - self._first for edge in rows.source)
+        valid = self._valid[low:high]
+        every = bool(valid.all())
+        strip = np.zeros((len(SURFACE_CLASSES), stop - start, run.out.cols), np.float32)
+        for plane, place in run.model.card.planes():
+            strip[place] = resample(self._planes[plane, low:high], None if every else valid, rows, cols)
+        missing = run.missing[start:stop]
+        if not every:
+            missing |= np.isnan(strip).any(axis=0)
+        classes = classify(strip, run.options.thresholds())
+        classes[missing] = int(CloudClass.MISSING)
+        run.classes[start:stop] = classes
+        if run.probabilities is not None:
+            strip[:, missing] = np.nan
+            run.probabilities[:, start:stop] = strip
+        self._next = stop
+        if stop < run.out.rows:
+            keep = AxisMap(ratio, run.work.rows, stop, stop + 1).source[0]
+            self._planes = self._planes[:, keep - self._first :].copy()
+            self._valid = self._valid[keep - self._first :].copy()
+            self._first = keep
+

@@ -1,0 +1,140 @@
+"""Overlapping tiles and their blending.
+
+Tiles on a scene form a lattice: a list of tiles along rows times a list along columns. Blending
+weights are products of one-dimensional weights that sum to 1 over the tiles at every pixel, so
+tiles can be added up in any order and need no division afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import UsageError
+
+_WEIGHT_STEPS = 1024  # Weights are multiples of 1/1024, exact in binary, and sum to exactly 1.
+
+
+@dataclass(frozen=True)
+class TileAxis:
+    """Tiles along one axis.
+
+    Attributes
+    ----------
+    size : int
+        Pixels on the axis.
+    tile : int
+        Pixels of a tile; the axis is padded to it where it is shorter.
+    margin : int
+        Pixels at a tile's edge that its network cannot judge well; neighbours overlap by at
+        least twice as many, and weights rise over the overlap.
+
+    Raises
+    ------
+    UsageError
+        If a tile is not larger than twice its margin.
+    """
+
+    size: int
+    tile: int
+    margin: int
+
+    def __post_init__(self) -> None:
+        if self.tile <= 2 * self.margin:
+            raise UsageError(
+                f"tile size: expected more than twice the model's margin of {self.margin} px, "
+                f"found {self.tile} px"
+            )
+
+    @property
+    def padded(self) -> int:
+        """Pixels including the padding."""
+        return max(self.size, self.tile)
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """First pixel of each tile; the last tile is moved back to end on the axis."""
+        if self.size <= self.tile:
+            return (0,)
+        step = self.tile - 2 * self.margin
+        last = self.size - self.tile
+        return (*range(0, last, step), last)
+
+    @cached_property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Blending weights, float32 (tiles, tile), 0 to 1; they sum to 1 at every pixel."""
+        # A ramp over the overlap; multiples of 1/steps so that sums have no rounding error.
+        rise = np.minimum(np.arange(self.tile) + 1, np.arange(self.tile)[::-1] + 1)
+        ramp = np.clip(rise, 1, max(1, 2 * self.margin)).astype(np.float64)
+        raw = np.zeros((len(self.starts), self.padded))
+        for i, start in enumerate(self.starts):
+            raw[i, start : start + self.tile] = ramp
+        share = np.floor(raw / raw.sum(axis=0) * _WEIGHT_STEPS)
+        # What rounding down lost goes to the tile that weighs most there.
+        share[raw.argmax(axis=0), np.arange(self.padded)] += _WEIGHT_STEPS - share.sum(axis=0)
+        out = np.stack([share[i, s : s + self.tile] for i, s in enumerate(self.starts)])
+        return (out / _WEIGHT_STEPS).astype(np.float32)
+
+
+class RowBlender:
+    """Adds up the tiles of a scene row by row of tiles, and hands out the finished pixel rows.
+
+    Memory is that of one row of tiles. Tiles of a row may come in any order; rows of tiles come
+    from top to bottom.
+
+    Parameters
+    ----------
+    rows, cols : TileAxis
+        The lattice.
+    planes : int
+        Planes of a tile, e.g. classes.
+    """
+
+    def __init__(self, rows: TileAxis, cols: TileAxis, planes: int) -> None:
+        self.rows = rows
+        self.cols = cols
+        self._sum = np.zeros((planes, rows.tile, cols.padded), np.float32)
+        self._top = 0
+
+    def add(self, row: int, col: int, tile: npt.NDArray[np.float32]) -> None:
+        """Add the tile (planes, tile rows, tile cols) at a place of the lattice."""
+        start = self.cols.starts[col]
+        weight = self.rows.weights[row][:, None] * self.cols.weights[col][None, :]
+        self._sum[:, :, start : start + self.cols.tile] += tile * weight
+
+    def finish(self, row: int) -> tuple[int, npt.NDArray[np.float32]]:
+        """End a row of tiles.
+
+        Returns
+        -------
+        first : int
+            First pixel row handed out.
+        values : float32 (planes, n, cols)
+            The rows that no later tile touches, without padding.
+        """
+        starts = self.rows.starts
+        end = starts[row + 1] if row + 1 < len(starts) else self.rows.padded
+        count = end - self._top
+        first, done = self._top, self._sum[:, :count].copy()
+        keep = self._sum[:, count:].copy()
+        self._sum[:, : keep.shape[1]] = keep
+        self._sum[:, keep.shape[1] :] = 0
+        self._top = end
+        return first, done[:, : max(0, self.rows.size - first), : self.cols.size]
+
+
+def row_windows(axis: TileAxis, align: int = 1) -> Iterator[tuple[int, int]]:
+    """New pixel rows that each row of tiles needs beyond those before it, half-open.
+
+    Ends are rounded up to a multiple of `align` (the last one to the axis' end), so that strips
+    are whole pixels on a second grid as well.
+    """
+    done = 0
+    for start in axis.starts:
+        end = min(axis.size, -(-(start + axis.tile) // align) * align)
+        yield done, max(done, end)
+        done = max(done, end)
