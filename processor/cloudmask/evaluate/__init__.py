@@ -1,0 +1,1 @@
+"""Scoring masks against reference sets: ``cloudmask evaluate``; see ``docs/evaluation.md``."""
