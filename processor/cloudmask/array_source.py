@@ -89,10 +89,12 @@ class ArraySource(PlaneSource):
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
         """The image's own grid, whatever is asked for."""
-        return PlaneLayout(self.grid.gsd, *self.grid.shape)
+        return PlaneLayout(self.grid.gsd, *self._planes.shape[1:])
 
-    def load(self, band: str, layout: PlaneLayout, start: int, stop: int) -> Plane:
-        """Rows of one band; NaN and infinities are missing."""
-        values = self._planes[self.bands.index(band), start:stop]
+    def load(
+        self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]
+    ) -> Plane:
+        """A window of one band; NaN and infinities are missing."""
+        values = self._planes[self.bands.index(band), slice(*rows), slice(*cols)]
         valid = np.isfinite(values)
         return Plane(values, None if bool(valid.all()) else valid)

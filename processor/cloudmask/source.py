@@ -6,11 +6,13 @@ of files, arrays or a host program only says how to load rows.
 
 from __future__ import annotations
 
+import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,9 @@ import numpy.typing as npt
 from .bands import Level
 from .errors import InputError
 from .grid import AxisMap, BoolArray, FloatArray, Grid, any_valid, resample
+
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ class Source(Protocol):
         ...
 
 
+Patch = tuple[int, int, BoolArray, float]
+"""First row, first column, validity, spacing; counted on the finer grid of the whole band."""
+
+
 @dataclass(frozen=True)
 class Plane:
     """Rows of one band as stored, before resampling.
@@ -76,15 +85,14 @@ class Plane:
         None if every sample is.
     saturated : bool (rows, cols) or None
         None if no sample is.
-    finer : tuple of (int, BoolArray, float), ...
-        Validity known at a finer spacing than the plane's: (first row, first column, mask,
-        spacing), rows and columns counted on the finer grid of the whole band.
+    finer : tuple of Patch
+        Pieces where validity is known at a finer spacing than the plane's.
     """
 
     values: FloatArray
     valid: BoolArray | None = None
     saturated: BoolArray | None = None
-    finer: tuple[tuple[int, int, BoolArray, float], ...] = ()
+    finer: tuple[Patch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,14 +123,29 @@ class PlaneSource(ABC):
         self.grid = grid
         self.bands = bands
         self._pool = pool
+        # Where the grid begins inside the stored planes, nominal metres from their corner.
+        self._origin = (0.0, 0.0)
+
+    def subset(self, row: int, col: int, rows: int, cols: int) -> PlaneSource:
+        """The part of the scene that starts at a pixel of `grid` and has a size in its pixels.
+
+        Row and column should be multiples of every spacing the part is read at, or its pixels
+        would not lie on the whole scene's.
+        """
+        part = copy.copy(self)
+        part.grid = self.grid.subset(row, col, rows, cols)
+        part._origin = (self._origin[0] + row * self.grid.gsd, self._origin[1] + col * self.grid.gsd)
+        return part
 
     @abstractmethod
     def layout(self, band: str, gsd: float) -> PlaneLayout:
         """How the band would be loaded for use at a spacing: the coarsest plane no coarser than it."""
 
     @abstractmethod
-    def load(self, band: str, layout: PlaneLayout, start: int, stop: int) -> Plane:
-        """Load rows ``start:stop`` of the plane."""
+    def load(
+        self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]
+    ) -> Plane:
+        """Load the window of half-open `rows` and `cols` of the plane."""
 
     def read(self, bands: Sequence[str], gsd: float, rows: tuple[int, int], out_gsd: float) -> Strip:
         """Read rows ``rows[0]:rows[1]`` of ``grid.at(gsd)``; see :class:`Source`.
@@ -161,55 +184,62 @@ class PlaneSource(ABC):
         self, band: str, work: Grid, rows: tuple[int, int], out: Grid, out_rows: tuple[int, int]
     ) -> tuple[FloatArray, BoolArray | None, BoolArray | None]:
         layout = self.layout(band, work.gsd)
-        work_map = [
-            AxisMap(work.gsd / layout.spacing, layout.rows, *rows),
-            AxisMap(work.gsd / layout.spacing, layout.cols, 0, work.cols),
+        out_cols = (0, out.cols)
+        work_map = self._maps(layout, work.gsd, rows, (0, work.cols))
+        out_map = self._maps(layout, out.gsd, out_rows, out_cols)
+        window = [
+            (min(a.source[0], b.source[0]), max(a.source[1], b.source[1]))
+            for a, b in zip(work_map, out_map, strict=True)
         ]
-        out_map = [
-            AxisMap(out.gsd / layout.spacing, layout.rows, *out_rows),
-            AxisMap(out.gsd / layout.spacing, layout.cols, 0, out.cols),
-        ]
-        start = min(work_map[0].source[0], out_map[0].source[0])
-        stop = max(work_map[0].source[1], out_map[0].source[1])
-        plane = self.load(band, layout, start, stop)
+        plane = self.load(band, layout, window[0], window[1])
 
-        def cut(array: npt.NDArray[np.generic], maps: list[AxisMap]) -> npt.NDArray[np.generic]:
+        def cut(array: npt.NDArray[_Scalar], maps: list[AxisMap]) -> npt.NDArray[_Scalar]:
             (r0, r1), (c0, c1) = maps[0].source, maps[1].source
-            return array[r0 - start : r1 - start, c0:c1]
+            (top, _), (left, _) = window
+            return array[r0 - top : r1 - top, c0 - left : c1 - left]
 
-        values = resample(
-            cut(plane.values, work_map),  # type: ignore[arg-type]
-            None if plane.valid is None else cut(plane.valid, work_map),  # type: ignore[arg-type]
-            *work_map,
-        )
+        valid = None if plane.valid is None else cut(plane.valid, work_map)
+        values = resample(cut(plane.values, work_map), valid, *work_map)
         missing = None
         if plane.valid is not None:
-            missing = ~any_valid(cut(plane.valid, out_map), *out_map)  # type: ignore[arg-type]
+            missing = ~any_valid(cut(plane.valid, out_map), *out_map)
             for patch in plane.finer:
-                _refine(missing, patch, out.gsd, out_rows[0])
+                _refine(missing, patch, out.gsd, out_map[0].start, out_map[1].start)
         saturated = None
         if plane.saturated is not None:
-            saturated = any_valid(cut(plane.saturated, out_map), *out_map)  # type: ignore[arg-type]
+            saturated = any_valid(cut(plane.saturated, out_map), *out_map)
         return values, missing, saturated
+
+    def _maps(
+        self, layout: PlaneLayout, gsd: float, rows: tuple[int, int], cols: tuple[int, int]
+    ) -> list[AxisMap]:
+        """Axis maps from a stored plane to rows and columns of the scene at a spacing."""
+        ratio = gsd / layout.spacing
+        down, across = (round(metres / gsd) for metres in self._origin)
+        return [
+            AxisMap(ratio, layout.rows, down + rows[0], down + rows[1]),
+            AxisMap(ratio, layout.cols, across + cols[0], across + cols[1]),
+        ]
 
 
 def _refine(
-    missing: BoolArray, patch: tuple[int, int, BoolArray, float], out_gsd: float, first: int
+    missing: BoolArray, patch: Patch, out_gsd: float, first_row: int, first_col: int
 ) -> None:
-    """Overwrite `missing` (output rows from `first` on) where validity is known more finely."""
+    """Overwrite `missing`, which starts at an output pixel, where validity is known more finely."""
     row, col, valid, spacing = patch
     ratio = out_gsd / spacing
     maps = []
     for offset, size in ((row, valid.shape[0]), (col, valid.shape[1])):
         # Output pixels that lie wholly inside the patch; its edges are whole plane samples.
-        low, high = int(np.ceil(offset / ratio - 1e-6)), int(np.floor((offset + size) / ratio + 1e-6))
-        maps.append((low, high, AxisMap(ratio, offset + size, low, high)))
-    (r0, r1, row_map), (c0, c1, col_map) = maps
-    if r1 <= r0 or c1 <= c0:
+        low, high = math.ceil(offset / ratio - 1e-6), math.floor((offset + size) / ratio + 1e-6)
+        maps.append(AxisMap(ratio, offset + size, low, high))
+    down, across = maps
+    top, bottom = max(down.start, first_row), min(down.stop, first_row + missing.shape[0])
+    left, right = max(across.start, first_col), min(across.stop, first_col + missing.shape[1])
+    if bottom <= top or right <= left:
         return
-    (a, b), (c, d) = row_map.source, col_map.source
-    fine = ~any_valid(valid[a - row : b - row, c - col : d - col], row_map, col_map)
-    top, bottom = max(r0, first), min(r1, first + missing.shape[0])
-    right = min(c1, missing.shape[1])
-    if bottom > top and right > c0:
-        missing[top - first : bottom - first, c0:right] = fine[top - r0 : bottom - r0, : right - c0]
+    (a, b), (c, d) = down.source, across.source
+    fine = ~any_valid(valid[a - row : b - row, c - col : d - col], down, across)
+    missing[top - first_row : bottom - first_row, left - first_col : right - first_col] = fine[
+        top - down.start : bottom - down.start, left - across.start : right - across.start
+    ]

@@ -1,0 +1,331 @@
+"""Sentinel-2 products as ESA delivers them, as a source for the pipeline.
+
+No-data. A digital number of 0 is no data. Bands are read at a wavelet level where that is enough,
+and there a sample is a weighted mean of its neighbourhood in which zeros would dilute what is
+next to them. Where a level shows such a border, the blocks it crosses are decoded in full and
+averaged over valid pixels only, so that no-data is told apart before anything is mixed.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from scipy import ndimage
+
+from .bands import BANDS, LEVEL_BANDS, parse_band
+from .errors import InputError
+from .grid import BoolArray, FloatArray, Grid
+from .jp2 import BandImage, Header, read_header
+from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
+from .safe_files import SafeFiles, open_files
+from .safe_metadata import ProductMetadata, read_metadata
+from .source import Patch, Plane, PlaneLayout, PlaneSource
+
+log = logging.getLogger(__name__)
+
+_IMAGE = re.compile(r"(?:^|/)IMG_DATA/(?:R\d\dm/)?[^/]*_(B\d[\dA])(?:_(\d\d)m)?\.jp2$", re.IGNORECASE)
+_SATURATED_MEAN = 40000
+"""At a wavelet level a saturated sample is mixed with its neighbours; no real one gets this far."""
+_SATURATED_REFLECTANCE = np.float32(1.5)
+"""Stands for a saturated sample: brighter than nearly all cloud, and in a network's range."""
+
+
+class SafeProduct(PlaneSource):
+    """A Sentinel-2 L1C or L2A product.
+
+    Use :func:`open_product`. It is a context manager; closing removes what was unpacked.
+
+    Attributes
+    ----------
+    metadata : ProductMetadata
+        What the product says of itself.
+    folder : Path
+        Folder that holds the product.
+    stem : str
+        Name of the product's folder or zip without extension.
+    """
+
+    metadata: ProductMetadata
+    folder: Path
+    stem: str
+
+    def __init__(self, files: SafeFiles, *, threads: int = 1, offset: float | None = None) -> None:
+        self._files = files
+        self.metadata = read_metadata(files.read(files.metadata), f"{files.origin}: {files.metadata}")
+        self.folder, self.stem = files.folder, files.stem
+        self._offset = offset
+        self._paths = _band_files(files, self.metadata)
+        self._headers: dict[str, Header] = {}
+        self._images: dict[str, BandImage] = {}
+        bands = tuple(b for b in LEVEL_BANDS[self.metadata.level] if b in self._paths)
+        executor = ThreadPoolExecutor(threads, "cloudmask-decode") if threads > 1 else None
+        self._executor = executor
+        self._reference = min(bands, key=lambda b: (self._paths[b][1], b))
+        grid = self._reference_grid()
+        super().__init__(files.stem, self.metadata.level, grid, bands, executor)
+
+    def __enter__(self) -> SafeProduct:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close images and remove what was unpacked."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+        for image in self._images.values():
+            image.close()
+        self._files.close()
+
+    def radiometry(self, band: str) -> Radiometry:
+        """How the band's digital numbers become reflectance."""
+        own = self.metadata.radiometry[band]
+        return own if self._offset is None else Radiometry(own.quantification, self._offset)
+
+    def layout(self, band: str, gsd: float) -> PlaneLayout:
+        """The deepest wavelet level that is no coarser than `gsd`."""
+        spacing, level, header = self._level(band, gsd)
+        factor = 2**level
+        return PlaneLayout(spacing * factor, math.ceil(header.rows / factor), math.ceil(header.cols / factor))
+
+    def load(
+        self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]
+    ) -> Plane:
+        """Decode a window of a band; see the module's text on no-data."""
+        spacing, level, header = self._level(band, layout.spacing)
+        image = self._image(band)
+        radiometry = self.radiometry(band)
+        if level == 0:
+            dn = image.read(0, rows, cols)
+            valid = dn != NODATA_DN
+            saturated = dn == SATURATED_DN
+            values = radiometry.reflectance(dn)
+            patches: tuple[Patch, ...] = ()
+        else:
+            # A few rows and columns more, as a border just outside the window reaches into it.
+            reach = 1 if level == 1 else 2
+            r0, c0 = max(0, rows[0] - reach), max(0, cols[0] - reach)
+            r1, c1 = min(layout.rows, rows[1] + reach), min(layout.cols, cols[1] + reach)
+            dn = image.read(level, (r0, r1), (c0, c1))
+            valid = dn != NODATA_DN
+            saturated = dn >= _SATURATED_MEAN
+            values = radiometry.reflectance(dn)
+            border = _border(dn, reach, -0.5 * radiometry.offset)
+            found: list[Patch] = []
+            if border.any():
+                border[: rows[0] - r0] = border[rows[1] - r0 :] = False
+                border[:, : cols[0] - c0] = border[:, cols[1] - c0 :] = False
+                found = self._decode_blocks(
+                    image, header, radiometry, 2**level, spacing, border, (r0, c0), values, valid, saturated
+                )
+            inside = slice(rows[0] - r0, rows[1] - r0), slice(cols[0] - c0, cols[1] - c0)
+            values, valid, saturated = values[inside], valid[inside], saturated[inside]
+            patches = tuple(found)
+        if saturated.any():
+            values[saturated] = _SATURATED_REFLECTANCE
+        return Plane(
+            values,
+            None if bool(valid.all()) else valid,
+            saturated if bool(saturated.any()) else None,
+            patches,
+        )
+
+    @staticmethod
+    def _decode_blocks(
+        image: BandImage,
+        header: Header,
+        radiometry: Radiometry,
+        factor: int,
+        spacing: float,
+        border: BoolArray,
+        corner: tuple[int, int],
+        values: FloatArray,
+        valid: BoolArray,
+        saturated: BoolArray,
+    ) -> list[Patch]:
+        """Replace the samples of all blocks with a border by means over their valid pixels.
+
+        Changes `values`, `valid` and `saturated` in place, which begin at sample `corner`.
+        """
+        patches: list[Patch] = []
+        side = max(factor, header.block // factor * factor) // factor  # a block, in samples
+        where_rows, where_cols = np.nonzero(border)
+        blocks = {
+            (int(r), int(c))
+            for r, c in zip((where_rows + corner[0]) // side, (where_cols + corner[1]) // side, strict=True)
+        }
+        for block_row, block_col in sorted(blocks):
+            r0, c0 = max(block_row * side, corner[0]), max(block_col * side, corner[1])
+            r1 = min((block_row + 1) * side, corner[0] + border.shape[0])
+            c1 = min((block_col + 1) * side, corner[1] + border.shape[1])
+            full = image.read(
+                0,
+                (r0 * factor, min(r1 * factor, header.rows)),
+                (c0 * factor, min(c1 * factor, header.cols)),
+            )
+            known = full != NODATA_DN
+            patches.append((r0 * factor, c0 * factor, known, spacing))
+            total = _block_sum(np.where(known, full, 0).astype(np.float32), factor)
+            count = _block_sum(known.astype(np.float32), factor)
+            mean = radiometry.reflectance(total / np.maximum(count, 1))
+            place = (
+                slice(r0 - corner[0], r1 - corner[0]),
+                slice(c0 - corner[1], c1 - corner[1]),
+            )
+            values[place], valid[place] = mean, count > 0
+            saturated[place] = _block_sum((full == SATURATED_DN).astype(np.float32), factor) > 0
+        return patches
+
+    def _image(self, band: str) -> BandImage:
+        if band not in self._images:
+            name = self._paths[band][0]
+            self._images[band] = BandImage(self._files.local_path(name), self._label(name))
+        return self._images[band]
+
+    def _label(self, name: str) -> str:
+        return f"{self._files.origin}: {name.rpartition('/')[2]}"
+
+    def _header(self, band: str) -> Header:
+        if band not in self._headers:
+            name = self._paths[band][0]
+            self._headers[band] = read_header(self._files.header_path(name), self._label(name))
+        return self._headers[band]
+
+    def _level(self, band: str, gsd: float) -> tuple[float, int, Header]:
+        """Nominal spacing of the full image, the wavelet level to read, and the header."""
+        header = self._header(band)
+        spacing = self._spacing(band, header)
+        level = 0
+        while level < header.levels and spacing * 2 ** (level + 1) <= gsd * 1.001:
+            level += 1
+        return spacing, level, header
+
+    def _spacing(self, band: str, header: Header) -> float:
+        """Nominal spacing, from how many pixels cover the ground that the reference band covers."""
+        reference = self._header(self._reference)
+        label = self._label(self._paths[band][0])
+        if header.pixel_size and reference.pixel_size:
+            spacing = header.pixel_size / reference.pixel_size * self._paths[self._reference][1]
+        else:
+            spacing = float(self._paths[band][1])
+        ground = (header.rows * spacing, header.cols * spacing)
+        expected = (self.full_rows, self.full_cols)
+        allowed = 2 * max(spacing, self._paths[self._reference][1])
+        if any(abs(a - b) > allowed for a, b in zip(ground, expected, strict=True)) or (
+            header.pixel_size
+            and reference.pixel_size
+            and max(abs(header.left - reference.left), abs(header.top - reference.top)) > header.pixel_size
+        ):
+            raise InputError(
+                f"{label}: expected to cover the same ground as {self._reference} "
+                f"({expected[0]:g} x {expected[1]:g} m), found {header.rows} x {header.cols} px of "
+                f"{spacing:g} m from ({header.left:g}, {header.top:g}); the image has the wrong size"
+            )
+        return spacing
+
+    def _reference_grid(self) -> Grid:
+        name, gsd = self._paths[self._reference]
+        header = self._header(self._reference)
+        self.full_rows, self.full_cols = header.rows * gsd, header.cols * gsd
+        if header.pixel_size and not math.isclose(header.pixel_size, gsd, rel_tol=1e-6):
+            log.warning(
+                "%s: the image has %d x %d px of %g m where %g m is expected: a thinned-out product; "
+                "it is masked as it is, on its own pixels",
+                self._label(name),
+                header.rows,
+                header.cols,
+                header.pixel_size,
+                gsd,
+            )
+        return Grid(
+            header.crs,
+            header.left,
+            header.top,
+            float(gsd),
+            header.pixel_size or float(gsd),
+            header.rows,
+            header.cols,
+        )
+
+
+def open_product(path: str | Path, *, threads: int = 1, offset: float | None = None) -> SafeProduct:
+    """Open a product.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.SAFE`` folder, a zip of one, or its ``MTD_MSIL1C.xml`` or ``MTD_MSIL2A.xml``.
+    threads : int
+        Bands decoded side by side.
+    offset : float, optional
+        Added to the digital numbers of every band in place of the product's own offset.
+
+    Raises
+    ------
+    InputError
+        If it is no product, is incomplete or cannot be read.
+    """
+    files = open_files(Path(path))
+    try:
+        return SafeProduct(files, threads=threads, offset=offset)
+    except BaseException:
+        files.close()
+        raise
+
+
+def _band_files(files: SafeFiles, metadata: ProductMetadata) -> Mapping[str, tuple[str, int]]:
+    """For each band its image of the finest resolution, and that resolution in metres."""
+    found: dict[str, tuple[str, int]] = {}
+    for name in files.names():
+        match = _IMAGE.search(name)
+        if match is None:
+            continue
+        try:
+            band = parse_band(match[1])
+        except InputError:
+            continue
+        gsd = int(match[2]) if match[2] else BANDS[band].gsd
+        if band not in found or gsd < found[band][1]:
+            found[band] = (name, gsd)
+    if not found:
+        raise InputError(
+            f"{files.origin}: the product has metadata but no band images (GRANULE/*/IMG_DATA/*.jp2); "
+            "download it whole"
+        )
+    return found
+
+
+def _border(dn: np.ndarray, reach: int, low: float) -> BoolArray:  # type: ignore[type-arg]
+    """Samples that a wavelet level may have mixed with no-data.
+
+    Zeros and, in products with a negative offset, numbers so low (`low`, half the offset: a
+    reflectance of -0.05) that only zeros among their pixels explain them, with all around them as
+    far as the wavelet reaches, less those that lie deep inside no-data.
+    """
+    zero = dn == NODATA_DN
+    suspect = zero | (dn < low) if low > 0 else zero
+    if not suspect.any():
+        return np.zeros(dn.shape, bool)
+    size = 2 * reach + 1
+    near = ndimage.maximum_filter(suspect, size)
+    deep = ndimage.minimum_filter(zero, size)
+    border: BoolArray = near & ~deep
+    return border
+
+
+def _block_sum(array: FloatArray, factor: int) -> FloatArray:
+    """Sums over factor x factor pixels (float32); a partial block at the end counts what it has."""
+    rows, cols = (-(-n // factor) for n in array.shape)
+    padded = np.pad(array, ((0, rows * factor - array.shape[0]), (0, cols * factor - array.shape[1])))
+    out: FloatArray = padded.reshape(rows, factor, cols, factor).sum(axis=(1, 3), dtype=np.float32)
+    return out

@@ -1,0 +1,234 @@
+"""The files of a SAFE product, in a folder or in a zip of one, behind one interface."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from abc import ABC, abstractmethod
+from pathlib import Path, PurePosixPath
+
+from .errors import InputError
+from .safe_metadata import METADATA_FILES
+from .xml_input import MAX_BYTES
+
+_MAX_FILE = 2 * 1024**3  # The largest band image of a real product has about 150 MB.
+_MAX_RATIO = 200  # Images are compressed already; a real product's files reach about 25 (masks).
+_RATIO_FROM = 16 * 1024**2  # Small files may be as compressible as they like.
+
+
+class SafeFiles(ABC):
+    """Files of one product, by path relative to its ``.SAFE`` folder.
+
+    Attributes
+    ----------
+    origin : str
+        What the user gave, for errors.
+    metadata : str
+        Relative path of ``MTD_MSIL1C.xml`` or ``MTD_MSIL2A.xml``.
+    stem : str
+        Name of the folder or zip without its extension.
+    folder : Path
+        Folder that holds the product; outputs go there by default.
+    """
+
+    origin: str
+    metadata: str
+    stem: str
+    folder: Path
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """All files of the product."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Content of a metadata file."""
+
+    @abstractmethod
+    def header_path(self, name: str) -> str:
+        """A path from which GDAL can read an image's header cheaply."""
+
+    @abstractmethod
+    def local_path(self, name: str) -> str:
+        """A path from which GDAL can read an image's pixels in any order."""
+
+    def close(self) -> None:
+        """Remove temporary files; the product cannot be read any more."""
+
+
+def open_files(path: Path) -> SafeFiles:
+    """Files of a ``.SAFE`` folder, a zip of one, or the product a metadata file belongs to.
+
+    Raises
+    ------
+    InputError
+        If there is no product at the path.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.is_dir():
+        return _FolderFiles(_find_root(path), path)
+    if path.name in METADATA_FILES:
+        return _FolderFiles(path.resolve().parent, path)
+    if zipfile.is_zipfile(path):
+        return _ZipFiles(path)
+    if path.suffix.lower() == ".zip":
+        raise InputError(f"{path}: expected a zip archive, found a damaged or incomplete one")
+    raise InputError(
+        f"{path}: expected a .SAFE folder, a zip of one, or its MTD_MSIL1C.xml or MTD_MSIL2A.xml"
+    )
+
+
+def _find_root(path: Path) -> Path:
+    if any((path / name).is_file() for name in METADATA_FILES):
+        return path.resolve()
+    inside = sorted(
+        child for child in path.iterdir() if child.is_dir() and any((child / n).is_file() for n in METADATA_FILES)
+    )
+    if len(inside) == 1:
+        return inside[0].resolve()
+    if inside:
+        listed = ", ".join(child.name for child in inside[:3])
+        raise InputError(f"{path}: expected one product, found {len(inside)} ({listed} ...); name one of them")
+    raise InputError(
+        f"{path}: expected MTD_MSIL1C.xml or MTD_MSIL2A.xml in it, found neither; "
+        "is it the .SAFE folder of a Sentinel-2 product?"
+    )
+
+
+class _FolderFiles(SafeFiles):
+    def __init__(self, root: Path, given: Path) -> None:
+        self._root = root
+        self.origin = str(given)
+        present = [name for name in METADATA_FILES if (root / name).is_file()]
+        self.metadata = given.name if given.name in METADATA_FILES else present[0]
+        self.stem = root.name[:-5] if root.name.upper().endswith(".SAFE") else root.name
+        self.folder = root.parent
+
+    def names(self) -> list[str]:
+        return sorted(p.relative_to(self._root).as_posix() for p in self._root.rglob("*") if p.is_file())
+
+    def read(self, name: str) -> bytes:
+        path = self._root / name
+        try:
+            size = path.stat().st_size
+            if size > MAX_BYTES:
+                raise InputError(f"{path}: expected at most {MAX_BYTES >> 20} MB, found {size >> 20} MB")
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+    def header_path(self, name: str) -> str:
+        return str(self._root / name)
+
+    def local_path(self, name: str) -> str:
+        return str(self._root / name)
+
+
+class _ZipFiles(SafeFiles):
+    def __init__(self, path: Path) -> None:
+        self.origin = str(path)
+        self.folder = path.resolve().parent
+        self._path = path.resolve()
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise InputError(f"{path}: expected a zip archive, found a damaged one: {error}") from error
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        root = self._find_root()
+        for info in self._zip.infolist():
+            name = PurePosixPath(info.filename)
+            if not info.is_dir() and name.parts[: len(root.parts)] == root.parts:
+                self._members[name.relative_to(root).as_posix()] = info
+        self.metadata = next(n for n in METADATA_FILES if n in self._members)
+        name = root.name or path.stem
+        self.stem = name[:-5] if name.upper().endswith(".SAFE") else name
+
+    def _find_root(self) -> PurePosixPath:
+        roots = []
+        for info in self._zip.infolist():
+            name = PurePosixPath(info.filename.replace("\\", "/"))
+            if name.is_absolute() or ".." in name.parts or (name.parts and ":" in name.parts[0]):
+                raise InputError(
+                    f"{self.origin}: holds the unsafe path '{info.filename[:80]}'; "
+                    "this is not an archive from ESA, it is not read"
+                )
+            if name.name in METADATA_FILES and len(name.parts) <= 3:
+                roots.append(name.parent)
+        unique = sorted(set(roots))
+        if not unique:
+            raise InputError(
+                f"{self.origin}: expected a .SAFE folder with MTD_MSIL1C.xml or MTD_MSIL2A.xml in the "
+                "archive, found neither"
+            )
+        if len(unique) > 1:
+            raise InputError(f"{self.origin}: expected one product in the archive, found {len(unique)}")
+        return unique[0]
+
+    def names(self) -> list[str]:
+        return sorted(self._members)
+
+    def _check_size(self, info: zipfile.ZipInfo, limit: int) -> None:
+        if info.file_size > limit:
+            raise InputError(
+                f"{self.origin}: {info.filename}: expected at most {limit >> 20} MB, "
+                f"found {info.file_size >> 20} MB; the archive is not read"
+            )
+        if info.file_size > _RATIO_FROM and info.file_size > _MAX_RATIO * max(info.compress_size, 1):
+            raise InputError(
+                f"{self.origin}: {info.filename}: {info.compress_size} bytes unpack to {info.file_size}; "
+                "this is no image, the archive is not read"
+            )
+
+    def read(self, name: str) -> bytes:
+        info = self._members[name]
+        self._check_size(info, MAX_BYTES)
+        try:
+            with self._zip.open(info) as file:
+                data = file.read(MAX_BYTES + 1)
+        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
+            raise InputError(f"{self.origin}: {info.filename}: cannot be unpacked: {error}") from error
+        if len(data) > MAX_BYTES:
+            raise InputError(f"{self.origin}: {info.filename}: unpacks to more than the archive says")
+        return data
+
+    def header_path(self, name: str) -> str:
+        # Braces keep GDAL from taking a name with '.zip' in its folders apart at the wrong place.
+        return f"/vsizip/{{{self._path}}}/{self._members[name].filename}"
+
+    def local_path(self, name: str) -> str:
+        info = self._members[name]
+        if info.compress_type == zipfile.ZIP_STORED:
+            return self.header_path(name)
+        self._check_size(info, _MAX_FILE)
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="cloudmask-")
+        # Deflated data can only be read from front to back; images are read by block.
+        target = Path(self._temporary.name) / PurePosixPath(name).name
+        if not target.exists():
+            self._unpack(info, target)
+        return str(target)
+
+    def _unpack(self, info: zipfile.ZipInfo, target: Path) -> None:
+        left = info.file_size
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(info) as file, target.open("wb") as out:
+                while block := file.read(1 << 20):
+                    left -= len(block)
+                    if left < 0:
+                        raise InputError(
+                            f"{self.origin}: {info.filename}: unpacks to more than the archive says"
+                        )
+                    out.write(block)
+        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
+            target.unlink(missing_ok=True)
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.origin}: {info.filename}: cannot be unpacked: {error}") from error
+
+    def close(self) -> None:
+        self._zip.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
