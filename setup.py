@@ -38,6 +38,7 @@ setup(
         "lxml>=4.9",
         "rasterio>=1.3.9",
         "click>=8.1",
+        "pillow>=10.1",
         "tqdm>=4.64",
     ],
     extras_require=EXTRAS,

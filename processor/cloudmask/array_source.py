@@ -91,9 +91,7 @@ class ArraySource(PlaneSource):
         """The image's own grid, whatever is asked for."""
         return PlaneLayout(self.grid.gsd, *self._planes.shape[1:])
 
-    def load(
-        self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]
-    ) -> Plane:
+    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
         """A window of one band; NaN and infinities are missing."""
         values = self._planes[self.bands.index(band), slice(*rows), slice(*cols)]
         valid = np.isfinite(values)

@@ -255,8 +255,7 @@ class _Reader:
     def __init__(self, data: object, origin: str, where: str) -> None:
         if not isinstance(data, dict):
             raise ModelError(
-                f"{origin}: {where}: expected a JSON object with keys and values, "
-                f"found {type(data).__name__}"
+                f"{origin}: {where}: expected a JSON object with keys and values, found {type(data).__name__}"
             )
         self._data: dict[str, Any] = data
         self._origin = origin

@@ -91,9 +91,7 @@ def choose(level: Level, bands: Sequence[str]) -> Entry:
     if fitting:
         raise ModelError(f"model {fitting[0].card.name} is not installed: {fitting[0].missing}")
     needs = "; ".join(f"{e.card.name}: {' '.join(e.card.bands)}" for e in of_level) or "none is known"
-    raise ModelError(
-        f"no {level} model does with the bands {' '.join(bands)}; these would do: {needs}"
-    )
+    raise ModelError(f"no {level} model does with the bands {' '.join(bands)}; these would do: {needs}")
 
 
 def load_model(
@@ -137,9 +135,7 @@ def load_model(
             return OnnxModel(path, device=device, threads=threads)
         known = {e.card.name: e for e in catalog()}
         if str(model) not in known:
-            raise ModelError(
-                f"no model '{model}': expected an .onnx file or one of {', '.join(known)}"
-            )
+            raise ModelError(f"no model '{model}': expected an .onnx file or one of {', '.join(known)}")
         entry = known[str(model)]
     if entry.path is None:
         raise ModelError(f"model {entry.card.name} is not installed: {entry.missing}")

@@ -12,16 +12,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
 
 import numpy as np
 
 from .classes import SURFACE_CLASSES, CloudClass
 from .errors import InputError, ModelError
 from .grid import AxisMap, BoolArray, FloatArray, Grid, resample
-from .mask import Mask
 from .model import Model
 from .options import Options
 from .postprocess import classify, postprocess
+from .result import Mask
 from .source import Source, Strip
 from .tiling import RowBlender, TileAxis, row_windows
 
@@ -50,7 +51,14 @@ def tile_side(model: Model, options: Options, longest: int) -> int:
     return max(min(up(wanted), up(longest)), up(2 * tile.margin + 1))
 
 
-def predict(source: Source, model: Model, options: Options, *, progress: Progress | None = None) -> Mask:
+def predict(
+    source: Source,
+    model: Model,
+    options: Options,
+    *,
+    progress: Progress | None = None,
+    out_gsd: float | None = None,
+) -> Mask:
     """Mask a scene.
 
     Parameters
@@ -63,6 +71,9 @@ def predict(source: Source, model: Model, options: Options, *, progress: Progres
         What to do.
     progress : callable, optional
         See :data:`Progress`.
+    out_gsd : float, optional
+        Spacing of the mask, metres, in place of ``options.resolution``: scenes that do not come
+        from a product keep their own.
 
     Raises
     ------
@@ -84,7 +95,7 @@ def predict(source: Source, model: Model, options: Options, *, progress: Progres
             f"{source.name}: model {card.name} needs band {', '.join(absent)}, "
             f"found {', '.join(source.bands)}"
         )
-    work, out = source.grid.at(card.gsd), source.grid.at(options.resolution)
+    work, out = source.grid.at(card.gsd), source.grid.at(out_gsd or float(options.resolution))
     run = _Run(source, model, options, work, out)
     run.execute(progress)
 
@@ -153,7 +164,7 @@ class _Run:
     def _strips(self) -> Iterator[tuple[int, Strip]]:
         """Strips with their first row, each read while the one before is worked on."""
         card = self.model.card
-        align = int(self.out.gsd) // math.gcd(int(card.gsd), int(self.out.gsd))
+        align = (Fraction(card.gsd) / Fraction(self.out.gsd)).limit_denominator(1000).denominator
         windows = list(row_windows(self.rows, align))
         with ThreadPoolExecutor(1, "cloudmask-read") as pool:
 
@@ -169,9 +180,7 @@ class _Run:
                     ahead = ask(windows[i + 1])
                 yield window[0], strip
 
-    def _infer(
-        self, blender: RowBlender, row: int, tiles: FloatArray, valid: BoolArray
-    ) -> Iterator[int]:
+    def _infer(self, blender: RowBlender, row: int, tiles: FloatArray, valid: BoolArray) -> Iterator[int]:
         """Run the network over one row of tiles; yields how many tiles each step settled."""
         side = self.cols.tile
         # A tile without one valid pixel needs no network: its place stays missing.
@@ -279,4 +288,3 @@ class _Emitter:
             self._planes = self._planes[:, keep - self._first :].copy()
             self._valid = self._valid[keep - self._first :].copy()
             self._first = keep
-

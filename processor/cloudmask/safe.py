@@ -98,9 +98,7 @@ class SafeProduct(PlaneSource):
         factor = 2**level
         return PlaneLayout(spacing * factor, math.ceil(header.rows / factor), math.ceil(header.cols / factor))
 
-    def load(
-        self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]
-    ) -> Plane:
+    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
         """Decode a window of a band; see the module's text on no-data."""
         spacing, level, header = self._level(band, layout.spacing)
         image = self._image(band)

@@ -83,13 +83,17 @@ def _find_root(path: Path) -> Path:
     if any((path / name).is_file() for name in METADATA_FILES):
         return path.resolve()
     inside = sorted(
-        child for child in path.iterdir() if child.is_dir() and any((child / n).is_file() for n in METADATA_FILES)
+        child
+        for child in path.iterdir()
+        if child.is_dir() and any((child / n).is_file() for n in METADATA_FILES)
     )
     if len(inside) == 1:
         return inside[0].resolve()
     if inside:
         listed = ", ".join(child.name for child in inside[:3])
-        raise InputError(f"{path}: expected one product, found {len(inside)} ({listed} ...); name one of them")
+        raise InputError(
+            f"{path}: expected one product, found {len(inside)} ({listed} ...); name one of them"
+        )
     raise InputError(
         f"{path}: expected MTD_MSIL1C.xml or MTD_MSIL2A.xml in it, found neither; "
         "is it the .SAFE folder of a Sentinel-2 product?"

@@ -21,7 +21,6 @@ from .bands import Level
 from .errors import InputError
 from .grid import AxisMap, BoolArray, FloatArray, Grid, any_valid, resample
 
-
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
@@ -142,9 +141,7 @@ class PlaneSource(ABC):
         """How the band would be loaded for use at a spacing: the coarsest plane no coarser than it."""
 
     @abstractmethod
-    def load(
-        self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]
-    ) -> Plane:
+    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
         """Load the window of half-open `rows` and `cols` of the plane."""
 
     def read(self, bands: Sequence[str], gsd: float, rows: tuple[int, int], out_gsd: float) -> Strip:
@@ -222,9 +219,7 @@ class PlaneSource(ABC):
         ]
 
 
-def _refine(
-    missing: BoolArray, patch: Patch, out_gsd: float, first_row: int, first_col: int
-) -> None:
+def _refine(missing: BoolArray, patch: Patch, out_gsd: float, first_row: int, first_col: int) -> None:
     """Overwrite `missing`, which starts at an output pixel, where validity is known more finely."""
     row, col, valid, spacing = patch
     ratio = out_gsd / spacing

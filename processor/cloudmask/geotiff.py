@@ -1,0 +1,158 @@
+"""Cloud-Optimised GeoTIFFs of classes and probabilities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+from lxml import etree
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+from rasterio.transform import Affine
+
+from .classes import COLOURS, NODATA, SURFACE_CLASSES, CloudClass
+from .errors import OutputError
+from .grid import Grid
+from .jp2 import gdal_environment
+
+_COG = {
+    "driver": "COG",
+    "COMPRESS": "DEFLATE",
+    "OVERVIEW_COMPRESS": "DEFLATE",
+    "BLOCKSIZE": 512,
+    "BIGTIFF": "IF_SAFER",
+    "NUM_THREADS": "ALL_CPUS",
+}
+PROBABILITY_TYPES = ("uint8", "float32")
+PROBABILITY_SCALE = 200
+"""Scaled probabilities are ``round(200 * p)``, so 0 to 200, in steps of half a percent."""
+PROBABILITY_NODATA = 255
+
+
+def write_classes(path: Path, classes: npt.NDArray[np.uint8], grid: Grid, tags: dict[str, str]) -> None:
+    """Write class codes with colour table, class names and no-data.
+
+    GDAL keeps class names outside the TIFF, so ``<path>.aux.xml`` is written as well.
+
+    Parameters
+    ----------
+    path : Path
+        Target.
+    classes : uint8 (rows, cols)
+        Codes of :class:`CloudClass`.
+    grid : Grid
+        Georeference.
+    tags : dict
+        Metadata of the dataset.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+
+    def fill(image: Any) -> None:
+        image.write(classes, 1)
+        image.write_colormap(1, {int(c): (*COLOURS[c], 255) for c in CloudClass})
+        image.set_band_description(1, "cloud mask")
+        image.update_tags(1, **{f"CLASS_{int(c)}": c.label for c in CloudClass})
+        image.update_tags(**tags)
+
+    # Averaging codes would make classes that nobody saw, so overviews take the commonest.
+    _write(path, classes[None], grid, NODATA, fill, OVERVIEW_RESAMPLING="MODE", WARP_RESAMPLING="NEAREST")
+    _write_names(path)
+
+
+def write_probabilities(
+    path: Path, probabilities: npt.NDArray[np.float32], grid: Grid, kind: str, tags: dict[str, str]
+) -> None:
+    """Write one band a class.
+
+    Parameters
+    ----------
+    path : Path
+        Target.
+    probabilities : float32 (4, rows, cols)
+        0 to 1, NaN where missing, in the order of ``SURFACE_CLASSES``.
+    grid : Grid
+        Georeference.
+    kind : {"uint8", "float32"}
+        ``uint8`` holds :data:`PROBABILITY_SCALE` times the probability, 255 where missing.
+    tags : dict
+        Metadata of the dataset.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    data: npt.NDArray[Any] = probabilities
+    nodata: float = float("nan")
+    if kind == "uint8":
+        data, nodata = scale_probabilities(probabilities), PROBABILITY_NODATA
+
+    def fill(image: Any) -> None:
+        for i, member in enumerate(SURFACE_CLASSES):
+            image.write(data[i], i + 1)
+            image.set_band_description(i + 1, f"probability of {member.label}")
+        if kind == "uint8":
+            image.scales = [1 / PROBABILITY_SCALE] * len(data)
+        image.update_tags(**tags)
+
+    predictor = {"PREDICTOR": "FLOATING_POINT"} if kind == "float32" else {}
+    _write(path, data, grid, nodata, fill, OVERVIEW_RESAMPLING="AVERAGE", **predictor)
+
+
+def scale_probabilities(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Probabilities (0 to 1, NaN) as ``round(200 * p)``, NaN as 255; uint8, same shape."""
+    out = np.full(values.shape, PROBABILITY_NODATA, np.uint8)
+    known = ~np.isnan(values)
+    out[known] = np.round(values[known] * PROBABILITY_SCALE).astype(np.uint8)
+    return out
+
+
+def _write(path: Path, data: npt.NDArray[Any], grid: Grid, nodata: float, fill: Any, **creation: str) -> None:
+    profile = {
+        "driver": "GTiff",
+        "dtype": data.dtype.name,
+        "count": data.shape[0],
+        "height": grid.rows,
+        "width": grid.cols,
+        "crs": grid.crs,
+        "transform": Affine(*grid.transform),
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "compress": "LZW",  # holds the memory down between filling and copying
+        "BIGTIFF": "IF_SAFER",
+    }
+    try:
+        with gdal_environment(), MemoryFile() as memory:
+            with memory.open(**profile) as image:
+                fill(image)
+            with memory.open() as image:
+                rasterio.shutil.copy(image, str(path), **_COG, **creation)
+    except (RasterioError, OSError) as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{path.name}: cannot be written, is the disk full? ({error})") from error
+
+
+def _write_names(path: Path) -> None:
+    """Class names in GDAL's auxiliary file, where QGIS and gdalinfo find them."""
+    root = etree.Element("PAMDataset")
+    band = etree.SubElement(root, "PAMRasterBand", band="1")
+    names = etree.SubElement(band, "CategoryNames")
+    for member in CloudClass:
+        etree.SubElement(names, "Category").text = member.label
+    etree.ElementTree(root).write(str(auxiliary_path(path)), pretty_print=True)
+
+
+def auxiliary_path(path: Path) -> Path:
+    """GDAL's auxiliary file of an image."""
+    return path.with_name(path.name + ".aux.xml")
