@@ -211,7 +211,7 @@ CLOUDSEN12 = ClassMap(
 
 KAPPASET = ClassMap(
     name="kappaset",
-    source="KappaSet (Zenodo 7100327): 0 undefined, 1 clear, 2 shadow, 3 semi-transparent, 4 cloud, 5 missing",
+    source="KappaSet (Zenodo 7100327): 0 undefined, 1 clear, 2 shadow, 3 thin, 4 cloud, 5 missing",
     codes=MappingProxyType({int(c): c for c in CloudClass}),
     inverse=MappingProxyType({c: int(c) for c in CloudClass}),
 )

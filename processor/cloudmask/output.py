@@ -39,7 +39,7 @@ def output_path(path: Path, name: str, format: str) -> Path:  # noqa: A002
 
 def output_files(
     main: Path,
-    format: str,
+    format: str,  # noqa: A002
     probabilities: bool,
     quicklook: bool,
 ) -> dict[str, Path]:

@@ -216,7 +216,8 @@ class _Window:
 
     def advance(self, top: int) -> tuple[FloatArray, BoolArray]:
         """Drop the rows above `top` and return one tile's height of values and validity."""
-        assert self._values is not None and self._valid is not None
+        assert self._values is not None
+        assert self._valid is not None
         drop = top - self._top
         self._values, self._valid, self._top = self._values[:, drop:], self._valid[drop:], top
         values, valid = self._values[:, : self._side], self._valid[: self._side]
@@ -263,7 +264,8 @@ class _Emitter:
 
     def _write(self, start: int, stop: int) -> None:
         run = self._run
-        assert self._planes is not None and self._valid is not None
+        assert self._planes is not None
+        assert self._valid is not None
         ratio = run.out.gsd / run.work.gsd
         rows = AxisMap(ratio, run.work.rows, start, stop)
         cols = AxisMap(ratio, run.work.cols, 0, run.out.cols)

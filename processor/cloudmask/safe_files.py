@@ -52,6 +52,7 @@ class SafeFiles(ABC):
     def local_path(self, name: str) -> str:
         """A path from which GDAL can read an image's pixels in any order."""
 
+    @abstractmethod
     def close(self) -> None:
         """Remove temporary files; the product cannot be read any more."""
 
@@ -127,6 +128,9 @@ class _FolderFiles(SafeFiles):
 
     def local_path(self, name: str) -> str:
         return str(self._root / name)
+
+    def close(self) -> None:
+        """Do nothing: a folder leaves nothing behind."""
 
 
 class _ZipFiles(SafeFiles):

@@ -51,8 +51,9 @@ def processing_options(function: F) -> F:
         "threshold",
         multiple=True,
         metavar="CLASS=P",
-        help="Call a pixel CLASS (cloud, semi_transparent_cloud or thin, cloud_shadow or shadow) where its "
-        "probability reaches P, 0 to 1; may be given for each class. By default the most probable class wins.",
+        help="Call a pixel CLASS (cloud, semi_transparent_cloud or thin, cloud_shadow or shadow) where "
+        "its probability reaches P, 0 to 1; may be given for each class. By default the most "
+        "probable class wins.",
     )
     return threshold(function)
 
