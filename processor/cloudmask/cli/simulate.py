@@ -1,0 +1,108 @@
+"""``cloudmask simulate``: write a synthetic product and its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import __version__
+from ..bands import LEVELS, RESOLUTIONS, Level
+from ..errors import OutputError
+
+FULL = 10980
+TILE = "T35VLG"
+"""Tile whose grid simulated products lie on."""
+
+
+class Size(click.ParamType):
+    """``full`` or a number of 10 m pixels."""
+
+    name = "full|PX"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the side in 10 m pixels."""
+        if value == "full":
+            return FULL
+        try:
+            size = int(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is neither 'full' nor a number of 10 m pixels", param, ctx)
+        if size % 6 or not 36 <= size <= FULL:
+            self.fail(f"{size} is not a multiple of 6 from 36 to {FULL}", param, ctx)
+        return size
+
+
+@click.command()
+@click.argument("out_dir", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--level", type=click.Choice(LEVELS), default="L1C", show_default=True, help="Processing level."
+)
+@click.option("--baseline", default="05.11", show_default=True, help="Processing baseline, NN.NN.")
+@click.option(
+    "--size", type=Size(), default="1098", show_default=True, help="Side in 10 m pixels; full is 10980."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same product.")
+@click.option(
+    "--clouds",
+    help="Kinds of cloud layers, separated by commas, or 'none'; drawn by default.",
+)
+@click.option(
+    "--cover", type=click.FloatRange(0, 1), help="Share of the sky under each layer; drawn by default."
+)
+@click.option("--sun-zenith", type=click.FloatRange(0, 85), help="Degrees; drawn by default.")
+@click.option(
+    "--truth-resolution",
+    type=click.Choice([str(r) for r in RESOLUTIONS]),
+    default="20",
+    show_default=True,
+    help="Metres a pixel of the truth.",
+)
+@click.option("--zip", "zipped", is_flag=True, help="Write a zip of the product.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+def command(
+    out_dir: Path,
+    level: Level,
+    baseline: str,
+    size: int,
+    seed: int,
+    clouds: str | None,
+    cover: float | None,
+    sun_zenith: float | None,
+    truth_resolution: str,
+    zipped: bool,
+    overwrite: bool,
+) -> int:
+    """Write a synthetic SAFE product with clouds and shadows, and beside it their truth.
+
+    The truth is <product>_truth.tif with the codes of the mask. Both paths are printed.
+    """
+    from ..atomic import AtomicOutputs
+    from ..geotiff import auxiliary_path, write_classes
+    from ..grid import Grid
+    from ..simulate.product import ProductScene
+    from ..simulate.safe_naming import Baseline, ProductNames
+    from ..simulate.safe_tile import tile_grid
+    from ..simulate.safe_writer import SENSING_TIME, write_safe
+    from ..simulate.scene import SceneSpec
+
+    kinds = None if clouds is None else () if clouds == "none" else tuple(clouds.split(","))
+    spec = SceneSpec(seed, level, size // 2, 20.0, clouds=kinds, cover=cover, sun_zenith=sun_zenith)
+    names = ProductNames("S2A", level, Baseline.parse(baseline, level), TILE, SENSING_TIME)
+    product = out_dir / (f"{names.stem}.zip" if zipped else names.product)
+    truth = out_dir / f"{names.stem}_truth.tif"
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out_dir}: cannot make this folder ({error.strerror})") from error
+    with AtomicOutputs([product, truth, auxiliary_path(truth)], overwrite=overwrite) as outputs:
+        scene = ProductScene(spec)
+        write_safe(scene, outputs.path(product).parent, baseline=baseline, tile=TILE, zip=zipped)
+        gsd = int(truth_resolution)
+        tile = tile_grid(TILE, size)
+        grid = Grid(tile.crs, tile.ulx, tile.uly, gsd, gsd, tile.size(gsd), tile.size(gsd))
+        tags = {"seed": str(seed), "software": f"cloudmask {__version__} simulate"}
+        write_classes(outputs.path(truth), scene.truth(gsd), grid, tags)
+    click.echo(product)
+    click.echo(truth)
+    return 0

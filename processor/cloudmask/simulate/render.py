@@ -1,0 +1,257 @@
+"""Composes one band of a scene: ground, light, clouds, air, sensor, and for L2A the processor's inverse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from . import sensor
+from .atmosphere import BandAtmosphere, band_atmosphere, gas_transmittance
+from .clouds import CLOUD_KINDS, CloudLayer, draw_layer
+from .conditions import Conditions
+from .fields import Array, block_mean, spread, stream
+from .optics import Fluxes, anisotropy, particle, two_stream
+from .processor import Processor
+from .shadows import Lighting, light_layer, offset, penumbra, thickness_index, thickness_scale
+from .surfaces import Surface
+
+if TYPE_CHECKING:
+    from .scene import SceneSpec
+
+BLOCK = 8
+"""Side in pixels of the blocks on which smooth quantities (sky light, surroundings) are computed."""
+
+ADJACENCY = 0.6
+"""Reach in km (standard deviation) of light that air scatters into a pixel from around it; most comes from
+within 1 km (Tanre et al. 1981; Sen2Cor's default range of adjacency is 1 km)."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of a layer's domain that one set of rays crosses, as first row and column."""
+
+    row: int
+    col: int
+
+
+class StagedLayer:
+    """A layer in place: its domain, light, and windows for sun and bands."""
+
+    def __init__(self, spec: SceneSpec, conditions: Conditions, number: int) -> None:
+        plan = conditions.layers[number]
+        geometry, n = conditions.geometry, spec.size
+        recipe = CLOUD_KINDS[plan.kind]
+        self._size = n
+        middle = plan.base + 0.6 * plan.depth
+        seen = offset(middle, geometry.view_zenith, geometry.view_azimuth, spec.gsd)
+        lit_height = plan.base if recipe.convective else plan.base + 0.5 * plan.depth
+        sun = offset(lit_height, geometry.sun_zenith, geometry.sun_azimuth, spec.gsd)
+        move = [round(sun[0] - seen[0]), round(sun[1] - seen[1])]
+        track = offset(middle, 45.0, sensor.TRACK_AZIMUTH, spec.gsd)
+        reach = max(abs(sensor.parallax(b)) for b in sensor.DELAY)
+        pad = int(np.ceil(reach * max(abs(track[0]), abs(track[1])))) + 2
+        if max(abs(move[0]), abs(move[1])) >= n:
+            # The clouds that shade the frame are all outside it: any other part of the field will do.
+            move = [0, n + pad]
+        self._track = (track[0] * conditions.forward, track[1] * conditions.forward)
+        self._home = Window(pad + max(0, -move[0]), pad + max(0, -move[1]))
+        self._sunny = Window(self._home.row + move[0], self._home.col + move[1])
+        shape = (n + 2 * pad + abs(move[0]), n + 2 * pad + abs(move[1]))
+        rng = stream(spec.seed, "layer", number, plan.kind)
+        self.layer: CloudLayer = draw_layer(
+            rng, plan.kind, shape, spec.gsd, plan.base, plan.depth, plan.cover
+        )
+        self.index = thickness_index(self.layer.thickness)
+        self._optics: dict[str, tuple[Fluxes, Array]] = {}
+        self._geometry = geometry
+        self.asymmetry = particle(self.layer.phase, self.layer.radius, "B04").asymmetry
+        self.light: Lighting = light_layer(
+            self.index,
+            plan.depth,
+            geometry,
+            spec.gsd,
+            asymmetry=self.asymmetry,
+            convective=recipe.convective,
+        )
+        smear = plan.depth / 12 if recipe.convective else plan.depth
+        self.sun_path = self._cut(self.light.path, self._sunny)
+        beam = np.exp(np.float32(-(1 - self.asymmetry**2) / geometry.mu0) * self.sun_path)
+        self.beam = penumbra(beam, lit_height, smear, geometry, spec.gsd)
+        self.sun_index = thickness_index(self.sun_path)
+
+    def _cut(self, field: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.generic]:
+        return field[window.row : window.row + self._size, window.col : window.col + self._size]
+
+    def view(self, band: str, field: Array) -> Array:
+        """Part of `field` that the band sees; moved along the track by the layer's parallax."""
+        t = sensor.parallax(band)
+        window = Window(
+            self._home.row + round(t * self._track[0]), self._home.col + round(t * self._track[1])
+        )
+        return self._cut(field, window)
+
+    def optics(self, band: str) -> tuple[Fluxes, Array]:
+        """Fluxes and reflectance towards the sensor, on the scale of optical thickness."""
+        if band not in self._optics:
+            scale = thickness_scale()
+            kind = particle(self.layer.phase, self.layer.radius, band)
+            fluxes = two_stream(scale, self._geometry.mu0, kind)
+            bend = anisotropy(scale, self._geometry.mu0, self._geometry.scattering_angle, self.layer.phase)
+            self._optics[band] = (fluxes, (fluxes.reflected * bend).astype(np.float32))
+        return self._optics[band]
+
+
+def _table(values: npt.NDArray[np.float64]) -> Array:
+    return values.astype(np.float32)
+
+
+class Stage:
+    """A scene with everything in place, rendered band by band.
+
+    Parameters
+    ----------
+    spec : SceneSpec
+        Size, sampling distance, level and seed.
+    conditions : Conditions
+        Sun, air and layers.
+    surface : Surface
+        Ground of the same size.
+    """
+
+    def __init__(self, spec: SceneSpec, conditions: Conditions, surface: Surface) -> None:
+        self._spec, self._conditions, self._surface = spec, conditions, surface
+        self._shape = (spec.size, spec.size)
+        self.layers = [StagedLayer(spec, conditions, i) for i in range(len(conditions.layers))]
+        beam = np.ones(self._shape, np.float32)
+        for layer in self.layers:
+            beam = beam * layer.beam
+        self.direct_transmittance: Array = beam
+        self._clear: dict[str, BandAtmosphere] = {}
+
+    def has(self, band: str) -> bool:
+        """Whether the band can be rendered: its ground is known or, for B10, does not matter."""
+        return band in self._surface.bands or (band == "B10" and "B11" in self._surface.bands)
+
+    def air(self, band: str) -> BandAtmosphere:
+        """Clear atmosphere of the scene in one band."""
+        if band not in self._clear:
+            self._clear[band] = band_atmosphere(band, self._conditions.geometry, self._conditions.air)
+        return self._clear[band]
+
+    def _blur(self, field: Array, distance: float) -> Array:
+        """Smooth a field with a Gaussian of standard deviation `distance` (km), on blocks."""
+        coarse = block_mean(field, BLOCK)
+        coarse = ndimage.gaussian_filter(coarse, distance * 1000 / self._spec.gsd / BLOCK, mode="nearest")
+        return spread(coarse, self._shape, BLOCK)
+
+    def _ground(self, band: str) -> Array:
+        """Light that leaves clear, evenly lit ground: r / (1 - sphere r)."""
+        air = self.air(band)
+        source = band if band in self._surface.bands else "B11"
+        values = self._surface.band(source)
+        if self._surface.level == "L2A" or source != band:
+            return values / (1 - np.float32(air.sphere) * values)
+        return (values * np.float32(1 / air.gas) - np.float32(air.path)) * np.float32(1 / (air.down * air.up))
+
+    def illumination(self, band: str) -> Array:
+        """Light on the ground relative to clear sky, float32 (rows, cols)."""
+        if not self.layers:
+            return np.ones(self._shape, np.float32)
+        share = self.air(band).direct
+        total = np.ones(self._shape, np.float32)
+        sky = np.ones(self._shape, np.float32)
+        for layer in self.layers:
+            fluxes, _ = layer.optics(band)
+            total = total * _table(fluxes.direct + fluxes.diffuse)[layer.sun_index]
+            sky = sky * layer.view(band, _table(fluxes.transmitted_diffuse)[layer.index])
+        scattered = (
+            np.float32(share) * np.maximum(total - self.direct_transmittance, 0) + np.float32(1 - share) * sky
+        )
+        base = max(self._conditions.layers[0].base, 0.1)
+        return np.float32(share) * self.direct_transmittance + self._blur(scattered, 0.6 * base)
+
+    def contribution(self) -> Array:
+        """Reflectance that clouds alone add in B02 over a black ground."""
+        out = np.zeros(self._shape, np.float32)
+        for layer in self.layers:
+            _, brf = layer.optics("B02")
+            out += brf[layer.view(sensor.REFERENCE_BAND, layer.index)]
+        return out
+
+    def optical_thickness(self) -> Array:
+        """Vertical optical thickness seen in each pixel, all layers."""
+        out = np.zeros(self._shape, np.float32)
+        for layer in self.layers:
+            out += layer.view(sensor.REFERENCE_BAND, layer.layer.thickness)
+        return out
+
+    def contrast(self, band: str = sensor.REFERENCE_BAND) -> Array:
+        """Share of the ground's contrast that passes the clouds to the sensor."""
+        out = np.ones(self._shape, np.float32)
+        for layer in self.layers:
+            table = np.exp(-(1 - layer.asymmetry**2) / self._conditions.geometry.mu * thickness_scale())
+            out *= _table(table)[layer.view(band, layer.index)]
+        return out
+
+    def toa(self, band: str) -> Array:
+        """Top-of-atmosphere reflectance without noise, float32 (rows, cols)."""
+        air, geometry = self.air(band), self._conditions.geometry
+        ground = self._ground(band)
+        scale = np.float32(air.gas * air.down * air.up)
+        clear = scale * ground
+        path = np.float32(air.gas * air.path)
+        if not self.layers:
+            return path + clear
+        cloud = np.zeros(self._shape, np.float32)
+        veil = np.zeros(self._shape, np.float32)
+        passed: Array = np.ones(self._shape, np.float32)  # light through the layers so far, down and up
+        upward: Array = np.ones(self._shape, np.float32)
+        mirror: Array = np.zeros(self._shape, np.float32)
+        air_above = 0.0
+        for layer in reversed(self.layers):
+            fluxes, brf = layer.optics(band)
+            index = layer.view(band, layer.index)
+            height = layer.layer.middle
+            share = float(np.exp(-height / 8.0))
+            veil += np.float32(share - air_above) * passed
+            air_above = share
+            lit = brf[index]
+            if layer.light.relief is not None:
+                lit = lit * layer.view(band, layer.light.relief)
+            dim = (air.down * air.up) ** share * gas_transmittance(
+                band, geometry.airmass, self._conditions.air, height
+            )
+            cloud += np.float32(dim) * passed * lit
+            up = _table(fluxes.transmitted_diffuse)[index]
+            upward = upward * up
+            passed = passed * up * _table(fluxes.direct + fluxes.diffuse)[index]
+            mirror = np.maximum(mirror, _table(fluxes.reflected_diffuse)[index])
+        light = self.illumination(band)
+        veil += np.float32(1 - air_above) * upward * light
+        base = max(self._conditions.layers[0].base, 0.1)
+        around = self._blur(ground, base)
+        light = light / (1 - around * self._blur(mirror, base))
+        sharp = self.contrast(band)
+        leaving = light * (sharp * ground + (upward - np.minimum(sharp, upward)) * around)
+        change = scale * leaving + cloud - clear
+        change = np.float32(air.up_direct) * change + np.float32(1 - air.up_direct) * self._blur(
+            change, ADJACENCY
+        )
+        return path * veil + clear + change
+
+    def observed(self, band: str) -> Array:
+        """What the product holds: noise, quantisation, and for L2A the atmosphere taken off."""
+        rng = stream(self._spec.seed, "noise", band)
+        toa = sensor.observe(rng, band, self.toa(band), self._conditions.geometry.mu0, self._spec.gsd)
+        if self._spec.level == "L1C":
+            return toa
+        return self._processor.correct(band, toa)
+
+    @cached_property
+    def _processor(self) -> Processor:
+        return Processor(self._spec, self._conditions)

@@ -1,0 +1,102 @@
+"""The ground under the clouds: arrays of a clear scene, or procedural land cover."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ..bands import BAND_NAMES, Level, parse_bands, parse_level
+from ..errors import InputError
+from .fields import Array
+
+
+class Surface(Protocol):
+    """What a scene needs of its ground.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Bands it can give, canonical names.
+    shape : tuple of int
+        Rows and columns at the scene's ground sampling distance.
+    level : {"L1C", "L2A"}
+        What :meth:`band` gives: reflectance at the top of a clear atmosphere or at the ground.
+    """
+
+    @property
+    def bands(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def shape(self) -> tuple[int, int]: ...  # noqa: D102
+
+    @property
+    def level(self) -> Level: ...  # noqa: D102
+
+    def band(self, name: str) -> Array:
+        """Reflectance float32 (rows, cols) of one band."""
+        ...
+
+
+class ArraySurface:
+    """A clear scene given as an array.
+
+    Parameters
+    ----------
+    reflectance : array_like
+        (bands, rows, cols), offsets removed; NaN where there is nothing.
+    bands : sequence of str
+        Names of the first axis.
+    level : str
+        L1C or L2A.
+
+    Raises
+    ------
+    InputError
+        If shape, bands or level do not fit.
+    """
+
+    def __init__(self, reflectance: np.ndarray, bands: Sequence[str], level: str) -> None:
+        self._values = np.asarray(reflectance, np.float32)
+        self.bands: tuple[str, ...] = parse_bands(bands)
+        self.level: Level = parse_level(level)
+        if self._values.ndim != 3 or self._values.shape[0] != len(self.bands):
+            raise InputError(
+                f"surface: expected an array (bands, rows, cols) with {len(self.bands)} bands, "
+                f"found shape {self._values.shape}"
+            )
+        self.shape: tuple[int, int] = (self._values.shape[1], self._values.shape[2])
+
+    def band(self, name: str) -> Array:
+        """Reflectance float32 (rows, cols) of one band; a view of the array given."""
+        if name not in self.bands:
+            raise InputError(f"surface has no band {name}; it has {', '.join(self.bands)}")
+        return self._values[self.bands.index(name)]
+
+
+class MosaicSurface:
+    """Ground described by patches of materials, mixed and shaded pixel by pixel.
+
+    Parameters
+    ----------
+    patch : numpy.ndarray
+        Integer (rows, cols): number of the patch that each pixel belongs to.
+    palette : numpy.ndarray
+        float32 (patches, 13): reflectance at the ground of each patch, in band order.
+    brightness : numpy.ndarray
+        float32 (rows, cols): factor of all bands (relief shading, texture), about 1.
+    """
+
+    level: Level = "L2A"
+    bands: tuple[str, ...] = BAND_NAMES
+
+    def __init__(self, patch: np.ndarray, palette: Array, brightness: Array) -> None:
+        self._patch, self._palette, self._brightness = patch, palette, brightness
+        self.shape: tuple[int, int] = (patch.shape[0], patch.shape[1])
+
+    def band(self, name: str) -> Array:
+        """Reflectance at the ground float32 (rows, cols) of one band."""
+        values = np.ascontiguousarray(self._palette[:, BAND_NAMES.index(name)])[self._patch]
+        values *= self._brightness
+        return np.clip(values, 0, 1.2, out=values)
