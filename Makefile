@@ -1,0 +1,34 @@
+# `make demo` and `make test` set up everything they need in .venv on a fresh clone.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: demo test lint install clean
+
+$(BIN)/cloudmask: setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[cpu,test,lint]'
+	touch $(BIN)/cloudmask
+
+install: $(BIN)/cloudmask
+
+# Simulate a product, mask it, and say how well the mask agrees with the simulated truth.
+demo: install
+	rm -rf $(DEMO) && mkdir -p $(DEMO)
+	$(BIN)/cloudmask simulate $(DEMO) --size 2196 --seed 7
+	$(BIN)/cloudmask run $(DEMO)/*.SAFE -o $(DEMO) --quicklook
+	$(BIN)/python benchmarks/agreement.py $(DEMO)/*_cloudmask.tif $(DEMO)/*_truth.tif
+	@echo "Open $(DEMO)/*_cloudmask.png for a look, $(DEMO)/*_cloudmask.tif in a GIS."
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info processor/*.egg-info

@@ -1,0 +1,109 @@
+"""The net: a U-Net of dense 3x3 convolutions whose results do not depend on the tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..errors import UsageError
+from .features import Indices
+
+CLASSES = 4
+MULTIPLE = 32
+"""Input sizes must be multiples of this: five halvings."""
+
+
+def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class UNet(nn.Module):
+    """Half-resolution stem, strided convolutions down, additive skips up, sub-pixel head.
+
+    The stem halves the resolution at once and the head predicts four full-resolution pixels from
+    each half-resolution one, so that nothing expensive happens at full resolution. There is no
+    pooling over the image and no squeeze-and-excite: the receptive field is finite and a pixel's
+    class cannot depend on what lies in a tile beyond it.
+
+    Bands that an input lacks are zero after normalisation, and the stem is told by a learned offset
+    for each missing band, which at export becomes part of its bias.
+
+    Parameters
+    ----------
+    bands : int
+        Input bands.
+    widths : sequence of int
+        Channels at strides 2, 4, 8, ...; at most five (stride 32).
+    indices : Indices, optional
+        Extra input features.
+    """
+
+    def __init__(self, bands: int, widths: Sequence[int], indices: Indices | None = None) -> None:
+        super().__init__()
+        if not 2 <= len(widths) <= 5:
+            raise UsageError(f"model.widths: expected 2 to 5 numbers, found {len(widths)}")
+        self.indices = indices
+        extra = len(indices.names) if indices is not None else 0
+        top = widths[0]
+        self.stem = nn.Conv2d(bands + extra, top, 3, 2, 1, bias=False)
+        self.absent = nn.Parameter(torch.zeros(bands, top))
+        self.stem_norm = nn.BatchNorm2d(top)
+        self.top = _block(top, top)
+        self.down = nn.ModuleList(
+            nn.Sequential(_block(a, b, 2), _block(b, b)) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        back = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.reduce = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in back)
+        self.up = nn.ModuleList(_block(b, b) for _, b in back)
+        self.head = nn.Conv2d(top, CLASSES * 4, 1)
+
+    def forward(self, x: torch.Tensor, absent: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits of the classes.
+
+        Parameters
+        ----------
+        x : float (N, bands, H, W)
+            Normalised bands, zero where missing; H and W multiples of 32.
+        absent : float (N, bands), optional
+            1 for each band that the input lacks.
+
+        Returns
+        -------
+        float (N, 4, H, W)
+        """
+        if self.indices is not None:
+            x = self.indices(x)
+        x = self.stem(x)
+        if absent is not None:
+            x = x + (absent.to(x.dtype) @ self.absent.to(x.dtype))[:, :, None, None]
+        x = self.top(functional.relu(self.stem_norm(x)))
+        skips = []
+        for down in self.down:
+            skips.append(x)
+            x = down(x)
+        for reduce, up, skip in zip(self.reduce, self.up, reversed(skips), strict=True):
+            x = up(functional.interpolate(reduce(x), scale_factor=2.0, mode="nearest") + skip)
+        return functional.pixel_shuffle(self.head(x), 2)
+
+    def encoder(self) -> list[nn.Module]:
+        """Modules that ``freeze_encoder`` and ``encoder_rate`` speak of."""
+        return [self.stem, self.stem_norm, self.top, self.down]
+
+
+def receptive_field(widths: Sequence[int]) -> int:
+    """Reach of the net in one direction, pixels: how far away a pixel can matter to another."""
+    reach, step = 1, 2  # the stem
+    reach += step
+    for _ in widths[1:]:
+        reach += step  # strided convolution, at the finer grid
+        step *= 2
+        reach += step
+    for _ in widths[1:]:
+        step //= 2
+        reach += 2 * step  # nearest upsampling may shift by one coarse pixel, then a convolution
+    return reach

@@ -1,0 +1,264 @@
+"""The recipe of a training run: a TOML file read into frozen dataclasses, every mistake named."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..bands import LEVEL_BANDS, Level, parse_bands, parse_level
+from ..errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SOURCE_KINDS = ("simulation", "arrays", "reference")
+LABEL_KINDS = ("file", "clear", "difference", "none")
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """One source of patches.
+
+    Attributes
+    ----------
+    kind : str
+        ``simulation``, ``arrays`` (``.npz`` files) or ``reference`` (KappaSet, CloudSEN12, ...).
+    weight : float
+        Share of this source in a batch, relative to the others'.
+    path : str
+        Folder of arrays or of the reference set; of clear scenes to use as surfaces for a simulation.
+    files : tuple of str
+        Names inside `path`, ``name.npz`` or ``name.npz:key`` where the array is not called ``x``.
+    labels : str
+        For arrays: ``file`` (array ``y``), ``clear`` (every valid pixel), ``difference`` (from the clear
+        date in ``clear``), ``none`` (only the teachers' soft labels).
+    format : str
+        For a reference set: the name of its reader.
+    count : int
+        Number of patches of a simulation, of crops of a reference set.
+    seed : int
+        First seed of a simulation; patch `i` has seed ``seed + i``.
+    options : mapping
+        Passed to the simulator as they are.
+    """
+
+    kind: str
+    weight: float = 1.0
+    path: str = ""
+    files: tuple[str, ...] = ()
+    labels: str = "file"
+    format: str = ""
+    count: int = 0
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TeacherSpec:
+    """A model whose predictions are soft labels, only at resolutions at which it is right."""
+
+    model: str
+    gsd: float
+    weight: float = 0.3
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The net: see :class:`cloudmask.train.net.UNet`."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    features: tuple[str, ...] = ()
+    transform: str = "sqrt"
+
+
+@dataclass(frozen=True)
+class AugmentSpec:
+    """Ranges of the random changes to a training patch; 0 switches one off."""
+
+    gain: float = 0.15
+    band_gain: float = 0.03
+    noise: float = 0.003
+    scale: float = 0.3
+    turn: bool = True
+    missing: float = 0.1
+    band_sets: tuple[tuple[str, ...], ...] = ()
+    drop: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """Length and pace of a run."""
+
+    epochs: int = 30
+    steps: int = 200
+    batch: int = 16
+    crop: int = 192
+    rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup: int = 100
+    average: float = 0.998
+    patience: int = 0
+    freeze_encoder: bool = False
+    encoder_rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """Weights of the loss: per class in the order clear, shadow, semi-transparent, cloud."""
+
+    class_weights: tuple[float, ...] = (1.0, 2.0, 1.5, 1.0)
+    dice: float = 0.5
+    smoothing: float = 0.02
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run depends on.
+
+    Attributes
+    ----------
+    name : str
+        Name of the model that comes out.
+    level : "L1C" or "L2A"
+        Level of all imagery.
+    bands : tuple of str
+        Input bands in order.
+    gsd : float
+        Ground sampling distance of the patches, metres.
+    patch : int
+        Edge of a pooled patch, pixels, a multiple of 32.
+    seed : int
+        Seed of everything random.
+    train, validation, scenes : tuple of SourceSpec
+        Sources to learn from; frozen patches scored after each epoch; whole real development scenes.
+    """
+
+    name: str
+    level: Level
+    bands: tuple[str, ...]
+    gsd: float = 20.0
+    patch: int = 256
+    seed: int = 0
+    title: str = ""
+    licence: str = "Apache-2.0"
+    citation: str = ""
+    training_data: str = ""
+    model: ModelSpec = field(default_factory=ModelSpec)
+    augment: AugmentSpec = field(default_factory=AugmentSpec)
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
+    loss: LossSpec = field(default_factory=LossSpec)
+    train: tuple[SourceSpec, ...] = ()
+    validation: tuple[SourceSpec, ...] = ()
+    scenes: tuple[SourceSpec, ...] = ()
+    teachers: tuple[TeacherSpec, ...] = ()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    UsageError
+        If the file is not TOML, or a key or value is not what a recipe has; the message names it.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from error
+    recipe = _build(Recipe, raw, str(path))
+    return check_recipe(recipe, str(path))
+
+
+def check_recipe(recipe: Recipe, where: str) -> Recipe:
+    """Return the recipe with names in canonical form.
+
+    Raises
+    ------
+    UsageError
+        If values do not fit each other.
+    """
+    level = parse_level(recipe.level)
+    bands = parse_bands(recipe.bands)
+    absent = [b for b in bands if b not in LEVEL_BANDS[level]]
+    if absent:
+        raise UsageError(f"{where}: level {level} has no band {', '.join(absent)}; remove it from 'bands'")
+    if not recipe.train:
+        raise UsageError(f"{where}: no [[train]] source; name at least one")
+    _require(recipe.patch % 32 == 0 and recipe.patch > 0, where, "patch", "a multiple of 32", recipe.patch)
+    crop = recipe.schedule.crop
+    _require(crop % 32 == 0 and 0 < crop <= recipe.patch, where, "schedule.crop", "a multiple of 32 <= patch", crop)
+    _require(len(recipe.loss.class_weights) == 4, where, "loss.class_weights", "four numbers", recipe.loss.class_weights)
+    _require(recipe.model.transform in ("none", "sqrt"), where, "model.transform", "none or sqrt", recipe.model.transform)
+    for spec in (*recipe.train, *recipe.validation, *recipe.scenes):
+        _require(spec.kind in SOURCE_KINDS, where, "kind", " or ".join(SOURCE_KINDS), spec.kind)
+        _require(spec.labels in LABEL_KINDS, where, "labels", " or ".join(LABEL_KINDS), spec.labels)
+        _require(spec.weight >= 0, where, "weight", "0 or more", spec.weight)
+    sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
+    for chosen in sets:
+        _require(set(chosen) <= set(bands), where, "augment.band_sets", f"subsets of {', '.join(bands)}", chosen)
+    augment = dataclasses.replace(recipe.augment, band_sets=sets)
+    return dataclasses.replace(recipe, level=level, bands=bands, augment=augment)
+
+
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, for JSON and checkpoints."""
+    plain: dict[str, Any] = dataclasses.asdict(recipe)
+    return plain
+
+
+def recipe_from_dict(raw: Mapping[str, Any]) -> Recipe:
+    """Undo :func:`recipe_to_dict`."""
+    return check_recipe(_build(Recipe, raw, "stored recipe"), "stored recipe")
+
+
+def _require(good: bool, where: str, key: str, expected: str, found: object) -> None:
+    if not good:
+        raise UsageError(f"{where}: {key}: expected {expected}, found {found!r}")
+
+
+def _build(kind: Any, raw: Any, where: str) -> Any:
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{where}: expected a table, found {raw!r}")
+    hints = typing.get_type_hints(kind)
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    strange = sorted(set(raw) - set(known))
+    if strange:
+        raise UsageError(f"{where}: unknown key '{strange[0]}'; known are {', '.join(known)}")
+    missing = [
+        n
+        for n, f in known.items()
+        if n not in raw and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UsageError(f"{where}: key '{missing[0]}' is missing")
+    return kind(**{k: _value(hints[k], v, f"{where}: {k}") for k, v in raw.items()})
+
+
+def _value(hint: Any, raw: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, raw, where)
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        if isinstance(raw, (str, Mapping)) or not isinstance(raw, (list, tuple)):
+            raise UsageError(f"{where}: expected a list, found {raw!r}")
+        item = typing.get_args(hint)[0]
+        return tuple(_value(item, v, where) for v in raw)
+    if origin in (typing.Literal, types.UnionType):
+        return raw  # checked with the other values
+    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
+        return float(raw)
+    if hint in (int, float, str, bool) and type(raw) is not hint:
+        raise UsageError(f"{where}: expected {hint.__name__}, found {raw!r}")
+    if origin is not None and not isinstance(raw, Mapping):
+        raise UsageError(f"{where}: expected a table, found {raw!r}")
+    return raw

@@ -1,0 +1,87 @@
+"""One labelled piece of imagery, and the resampling it may go through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..classes import SURFACE_CLASSES
+
+FloatArray = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]
+
+IGNORE = 255
+"""Label of a pixel that teaches nothing; 0 to 3 are places in ``SURFACE_CLASSES``."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Reflectance with labels.
+
+    Attributes
+    ----------
+    name : str
+        For records.
+    values : float32 (bands, rows, cols)
+        Reflectance, NaN where missing; a band that was not there is NaN everywhere.
+    labels : uint8 (rows, cols)
+        0 clear, 1 shadow, 2 semi-transparent cloud, 3 cloud, 255 not labelled.
+    gsd : float
+        Ground sampling distance, metres.
+    sun_azimuth : float
+        Degrees clockwise from up; NaN if unknown.
+    soft : float32 (4, rows, cols) or None
+        A teacher's probabilities in the order of ``SURFACE_CLASSES``, NaN where it says nothing.
+    groups : tuple of int
+        Group of each class that the teacher tells apart, ``(0, 1, 2, 2)`` for one that knows one
+        kind of cloud.
+    """
+
+    name: str
+    values: FloatArray
+    labels: ByteArray
+    gsd: float
+    sun_azimuth: float = float("nan")
+    soft: FloatArray | None = None
+    groups: tuple[int, ...] = tuple(range(len(SURFACE_CLASSES)))
+
+
+def labels_from_codes(codes: npt.NDArray[np.integer]) -> ByteArray:
+    """Class codes of the package (``CloudClass``) to training labels, any shape."""
+    table = np.full(256, IGNORE, np.uint8)
+    for place, member in enumerate(SURFACE_CLASSES):
+        table[int(member)] = place
+    return table[codes.astype(np.uint8)]
+
+
+def average_blocks(values: FloatArray, factor: int) -> FloatArray:
+    """Mean of blocks of `factor` by `factor` pixels of (bands, rows, cols); NaN if any is missing."""
+    bands, rows, cols = values.shape
+    rows, cols = rows // factor, cols // factor
+    blocks = values[:, : rows * factor, : cols * factor].reshape(bands, rows, factor, cols, factor)
+    return blocks.mean(axis=(2, 4), dtype=np.float32)
+
+
+def vote_blocks(labels: ByteArray, factor: int) -> ByteArray:
+    """Label of blocks by majority; a block without one (more than half) is ignored."""
+    rows, cols = labels.shape[0] // factor, labels.shape[1] // factor
+    blocks = labels[: rows * factor, : cols * factor].reshape(rows, factor, cols, factor)
+    out = np.full((rows, cols), IGNORE, np.uint8)
+    for place in range(len(SURFACE_CLASSES)):
+        out[(blocks == place).sum(axis=(1, 3)) * 2 > factor * factor] = place
+    return out
+
+
+def coarsen(sample: Sample, factor: int) -> Sample:
+    """The sample at `factor` times its ground sampling distance."""
+    if factor == 1:
+        return sample
+    return Sample(
+        name=sample.name,
+        values=average_blocks(sample.values, factor),
+        labels=vote_blocks(sample.labels, factor),
+        gsd=sample.gsd * factor,
+        sun_azimuth=sample.sun_azimuth,
+    )
