@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ..errors import InputError
@@ -36,8 +38,6 @@ def read_raster(
     InputError
         If it cannot be read or is not north up.
     """
-    import warnings
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -65,3 +65,11 @@ def read_raster(
         rows,
         cols,
     )
+
+
+def same_crs(a: str, b: str) -> bool:
+    """Whether two texts name one coordinate reference system (``"EPSG:32635"`` and its WKT do)."""
+    if a == b:
+        return True
+    same: bool = CRS.from_user_input(a) == CRS.from_user_input(b)
+    return same

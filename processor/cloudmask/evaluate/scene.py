@@ -15,6 +15,7 @@ from ..classes import CloudClass
 from ..errors import InputError
 from ..grid import Grid
 from .labels import LabelKind
+from .raster import same_crs
 
 ClassArray = npt.NDArray[np.uint8]
 SILENT = (int(CloudClass.UNDEFINED), int(CloudClass.MISSING))
@@ -141,10 +142,12 @@ def on_labels(prediction: Prediction, scene: Scene, mask: str) -> ClassArray:
     """
     source, target = prediction.grid, scene.grid
     where = f"{scene.name}: mask '{mask}'"
-    rows: npt.NDArray[np.int64] = np.arange(target.rows)[:, None] if scene.points is None else scene.points.rows
+    rows: npt.NDArray[np.int64] = (
+        np.arange(target.rows)[:, None] if scene.points is None else scene.points.rows
+    )
     cols: npt.NDArray[np.int64] = np.arange(target.cols) if scene.points is None else scene.points.cols
     if source.crs is not None and target.crs is not None:
-        if not _same_crs(source.crs, target.crs):
+        if not same_crs(source.crs, target.crs):
             raise InputError(
                 f"{where} is in {_short(source.crs)}, the reference in {_short(target.crs)}; "
                 "reproject the mask, or check that it is of this scene"
@@ -153,17 +156,19 @@ def on_labels(prediction: Prediction, scene: Scene, mask: str) -> ClassArray:
         y = target.top - (rows + 0.5) * target.pixel_size
         at_col = np.floor((x - source.left) / source.pixel_size + 1e-6).astype(np.int64)
         at_row = np.floor((source.top - y) / source.pixel_size + 1e-6).astype(np.int64)
-        if not (np.any((at_row >= 0) & (at_row < source.rows)) and np.any((at_col >= 0) & (at_col < source.cols))):
+        if not (
+            np.any((at_row >= 0) & (at_row < source.rows)) and np.any((at_col >= 0) & (at_col < source.cols))
+        ):
             raise InputError(f"{where} covers other ground than the reference; is it of this scene?")
     else:
-        ratio_r, ratio_c = target.rows / source.rows, target.cols / source.cols
-        if not _fits(source, target):
+        factor = _factor(source, target)
+        if factor is None:
             raise InputError(
                 f"{where}: expected the reference's size {target.shape} or the same ground at a whole "
                 f"multiple of its spacing, found {source.shape}"
             )
-        at_row = np.floor((rows + 0.5) / ratio_r).astype(np.int64)
-        at_col = np.floor((cols + 0.5) / ratio_c).astype(np.int64)
+        at_row = np.floor((rows + 0.5) * factor + 1e-6).astype(np.int64)
+        at_col = np.floor((cols + 0.5) * factor + 1e-6).astype(np.int64)
     at_row, at_col = np.broadcast_arrays(at_row, at_col)
     inside = (at_row >= 0) & (at_row < source.rows) & (at_col >= 0) & (at_col < source.cols)
     out = np.full(at_row.shape, int(CloudClass.MISSING), np.uint8)
@@ -171,24 +176,15 @@ def on_labels(prediction: Prediction, scene: Scene, mask: str) -> ClassArray:
     return out
 
 
-def _fits(source: Grid, target: Grid) -> bool:
-    """Whether two grids without georeference can be of the same ground."""
+def _factor(source: Grid, target: Grid) -> float | None:
+    """Source pixels a target pixel, for grids without georeference; None if they do not fit."""
     if source.shape == target.shape:
-        return True
-    for fine, coarse in ((source, target), (target, source)):
+        return 1.0
+    for fine, coarse, inverse in ((source, target, False), (target, source, True)):
         factor = round(fine.rows / coarse.rows)
-        if factor >= 1 and (-(-fine.rows // factor), -(-fine.cols // factor)) == coarse.shape:
-            return True
-    return False
-
-
-def _same_crs(a: str, b: str) -> bool:
-    if a == b:
-        return True
-    from rasterio.crs import CRS  # only where texts differ: "EPSG:32635" against its WKT
-
-    same: bool = CRS.from_user_input(a) == CRS.from_user_input(b)
-    return same
+        if factor > 1 and (-(-fine.rows // factor), -(-fine.cols // factor)) == coarse.shape:
+            return 1 / factor if inverse else float(factor)
+    return None
 
 
 def _short(crs: str) -> str:

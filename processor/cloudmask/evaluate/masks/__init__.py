@@ -1,0 +1,1 @@
+"""Masks that can be scored: our own, other packages, and what other programs wrote."""

@@ -1,0 +1,164 @@
+"""CloudSEN12 and CloudSEN12+: 509-pixel (and 2000-pixel) patches at 10 m, high-quality labels.
+
+Two layouts are read. The GeoTIFF layout of CloudSEN12: ``[high/]ROI_0001/<S2 id>/S2L1C.tif`` (or
+``S2L2A.tif``) with ``labels/manual_hq.tif`` and the other programs' masks beside it, and
+``cloudsen12_metadata.csv`` for the official split. And the TACO files of CloudSEN12+
+(``cloudsen12-l1c.0000.part.taco``): samples of an image and a label, with their metadata.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ...bands import BAND_NAMES, LEVEL_BANDS, Level
+from ...classes import CLOUDSEN12
+from ...errors import CloudMaskError, InputError, UsageError
+from ...grid import Grid
+from ..labels import LabelKind
+from ..raster import read_raster
+from ..scene import ClassArray, Image, Scene
+from .registry import Selection, spread
+from .taco import Sample, read_taco
+
+_SCALE = 10000.0
+_PADDING = 99
+# In the metadata table of 2022 the column 'test' is 1 for test patches; later copies have 0 train,
+# 1 validation, 2 test.
+_SPLITS_TWO: Mapping[str, str] = {"0": "train", "1": "test"}
+_SPLITS_THREE: Mapping[str, str] = {"0": "train", "1": "val", "2": "test"}
+_COMPANIONS: Mapping[str, str] = {
+    "fmask": "fmask.tif",
+    "sen2cor": "sen2cor.tif",
+    "kappamask": "kappamask_L1C.tif",
+}
+
+
+def read(path: Path, selection: Selection) -> Iterator[Scene]:
+    """High-quality patches of one split."""
+    if selection.split not in ("test", "val", "train", "all"):
+        raise UsageError(f"--split: expected test, val, train or all, found '{selection.split}'")
+    tacos = [path] if path.is_file() else sorted(path.glob("*.taco"))
+    if tacos:
+        yield from _from_taco(tacos, selection)
+        return
+    labels = sorted(path.glob("**/labels/manual_hq.tif"))
+    if not labels:
+        raise InputError(f"{path}: neither .taco files nor labels/manual_hq.tif of the GeoTIFF layout found")
+    rows = _metadata(path, selection.split)
+    chosen = []
+    for label in labels:
+        key = (label.parent.parent.parent.name, label.parent.parent.name)
+        if rows is None or key in rows:
+            chosen.append(label)
+    for label in spread(chosen, selection.limit):
+        yield _geotiff(label, (rows or {}).get((label.parents[2].name, label.parents[1].name), {}), selection)
+
+
+def _metadata(root: Path, split: str) -> dict[tuple[str, str], dict[str, str]] | None:
+    """Rows of the split's high-quality patches, None if all are wanted and there is no table."""
+    tables = sorted(root.glob("**/cloudsen12_metadata.csv"))
+    if not tables:
+        if split == "all":
+            return None
+        raise InputError(
+            f"{root}: cloudsen12_metadata.csv, which holds the official split, is not there; "
+            "get it with the set, or use --split all"
+        )
+    with tables[0].open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    absent = [c for c in ("roi_id", "s2_id_gee", "test") if not rows or c not in rows[0]]
+    if absent:
+        raise InputError(f"{tables[0]}: lacks the columns {', '.join(absent)}")
+    codes = _SPLITS_THREE if any(r["test"] == "2" for r in rows) else _SPLITS_TWO
+    return {
+        (r["roi_id"], r["s2_id_gee"]): r
+        for r in rows
+        if r.get("label_type", "high") == "high" and split in ("all", codes.get(r["test"], ""))
+    }
+
+
+def _decode(codes: ClassArray, where: str) -> ClassArray:
+    try:
+        return CLOUDSEN12.decode(codes)
+    except CloudMaskError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def _geotiff(label: Path, row: Mapping[str, str], selection: Selection) -> Scene:
+    folder = label.parent.parent
+    level: Level = "L2A" if selection.level == "L2A" else "L1C"
+    image = folder / f"S2{level}.tif"
+    if not image.exists():
+        raise InputError(f"{folder}: no {image.name} beside the labels")
+    codes, grid = read_raster(label, bands=[1])
+    breakdown = {title: row[key] for title, key in (("surface", "land_cover"),) if row.get(key)}
+    return Scene(
+        name=f"{folder.parent.name}__{folder.name}",
+        product=folder.parent.name,  # five patches a region are not independent
+        kind=LabelKind.HUMAN,
+        labels=_decode(codes[0], str(label)),
+        level=level,
+        grid=grid,
+        image=partial(_image, image, level),
+        breakdown=breakdown,
+        files={k: label.with_name(v) for k, v in _COMPANIONS.items() if label.with_name(v).exists()},
+    )
+
+
+def _image(path: Path | str, level: Level) -> Image:
+    """Bands in the set's order; L2A files have AOT, WVP and true colour after them."""
+    names = LEVEL_BANDS[level] if level == "L2A" else BAND_NAMES
+    data, _ = read_raster(path)
+    if data.shape[0] < len(names):
+        raise InputError(f"{path}: expected at least {len(names)} bands for {level}, found {data.shape[0]}")
+    dn = data[: len(names)]
+    values = dn.astype(np.float32) / np.float32(_SCALE)
+    values[:, (dn == 0).all(axis=0)] = np.nan
+    return Image(values, names)
+
+
+def _from_taco(tacos: list[Path], selection: Selection) -> Iterator[Scene]:
+    found: dict[Path, tuple[Path, Sample]] = {}
+    for file in tacos:
+        level = "L2A" if "l2a" in file.name.lower() else "L1C"
+        if selection.level is not None and level != selection.level:
+            continue
+        for sample in read_taco(file):
+            facts = sample.facts
+            split = {"validation": "val"}.get(
+                str(facts.get("tortilla:data_split")), facts.get("tortilla:data_split")
+            )
+            if facts.get("label_type", "high") == "high" and selection.split in ("all", split):
+                found[Path(f"{sample.name}_{level}")] = (file, sample)
+    for key in spread(list(found), selection.limit):
+        file, sample = found[key]
+        yield _taco_scene(file, sample)
+
+
+def _taco_scene(file: Path, sample: Sample) -> Scene:
+    level: Level = "L2A" if "l2a" in file.name.lower() else "L1C"
+    if len(sample.items) < 2:
+        raise InputError(
+            f"{file}: sample {sample.name}: expected an image and a label, found {len(sample.items)} item"
+        )
+    codes, grid = read_raster(sample.items[1], bands=[1])
+    labels = codes[0].copy()
+    real = int(sample.facts.get("real_proj_shape", labels.shape[0]))
+    pad = labels.shape[0] - real
+    if pad > 0:  # zeros on the left and at the bottom would read as clear
+        labels[labels.shape[0] - pad :] = _PADDING
+        labels[:, :pad] = _PADDING
+    return Scene(
+        name=sample.name,
+        product=str(sample.facts.get("roi_id", sample.name)),
+        kind=LabelKind.HUMAN,
+        labels=_decode(labels, f"{file}: {sample.name}"),
+        level=level,
+        grid=Grid(grid.crs, grid.left, grid.top, 10.0, grid.pixel_size, *labels.shape),
+        image=partial(_image, sample.items[0], level),
+    )

@@ -1,0 +1,168 @@
+"""Reference sets by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from ...errors import InputError, UsageError
+from ..labels import LabelKind
+from ..scene import Scene
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to read of a reference set.
+
+    Attributes
+    ----------
+    split : str
+        ``"test"``, ``"val"``, ``"train"`` or ``"all"``, where the set has splits.
+    level : {"L1C", "L2A"} or None
+        Level of the images, where the set has both.
+    products : Path or None
+        Folder of SAFE products, for sets that hold labels only.
+    labels : LabelKind or None
+        What the labels are worth, for sets that do not say it themselves.
+    classes : str or None
+        Class map of the labels, for folders of rasters.
+    limit : int or None
+        At most so many scenes, spread evenly over the set.
+    offset : float or None
+        Added to digital numbers, for sets that keep no record of the radiometric offset.
+    """
+
+    split: str = "test"
+    level: str | None = None
+    products: Path | None = None
+    labels: LabelKind | None = None
+    classes: str | None = None
+    limit: int | None = None
+    offset: float | None = None
+
+
+class Reader(Protocol):
+    """A module that reads one set."""
+
+    def read(self, path: Path, selection: Selection) -> Iterator[Scene]:
+        """Give the scenes one by one."""
+        ...
+
+
+@dataclass(frozen=True)
+class ReferenceSet:
+    """One known set.
+
+    Attributes
+    ----------
+    name, title, licence, source : str
+        For people.
+    module : str
+        Sub-module with ``read(path, selection)``.
+    protocol : str
+        The protocol it is usually scored by.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    module: str
+    protocol: str
+
+
+REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
+    {
+        r.name: r
+        for r in (
+            ReferenceSet(
+                "pixbox",
+                "PixBox-S2-CMIX",
+                "CC-BY-4.0",
+                "https://doi.org/10.5281/zenodo.5036991",
+                "pixbox",
+                "cmix",
+            ),
+            ReferenceSet(
+                "kappaset",
+                "KappaSet",
+                "CC-BY-4.0",
+                "https://doi.org/10.5281/zenodo.7100327",
+                "kappaset",
+                "kappamask",
+            ),
+            ReferenceSet(
+                "cloudsen12",
+                "CloudSEN12 and CloudSEN12+, high-quality labels",
+                "CC0-1.0 (CloudSEN12+), CC-BY-NC-4.0 (the 2022 copy on Hugging Face)",
+                "https://cloudsen12.github.io",
+                "cloudsen12",
+                "cloudsen12",
+            ),
+            ReferenceSet(
+                "baetens",
+                "CESBIO reference of Baetens & Hagolle (ALCD)",
+                "CC-BY-4.0",
+                "https://doi.org/10.5281/zenodo.1460961",
+                "baetens",
+                "default",
+            ),
+            ReferenceSet(
+                "pairs",
+                "Folder of image and label pairs (.npz or GeoTIFF)",
+                "the user's own",
+                "",
+                "pairs",
+                "default",
+            ),
+        )
+    }
+)
+
+
+def open_reference(path: Path, kind: str, selection: Selection) -> list[Scene]:
+    """Scenes of a reference set.
+
+    Images are read when a mask asks for them; labels are read here.
+
+    Raises
+    ------
+    UsageError
+        For an unknown kind.
+    InputError
+        If the set is not there, unreadable, or without a single labelled pixel.
+    """
+    if kind not in REFERENCES:
+        raise UsageError(f"unknown reference kind '{kind}'; expected one of {', '.join(REFERENCES)}")
+    if not path.exists():
+        reference = REFERENCES[kind]
+        where = f"; get it from {reference.source}" if reference.source else ""
+        raise InputError(f"{path}: no such file or folder{where}")
+    reader: Reader = importlib.import_module(f".{REFERENCES[kind].module}", __package__)
+    scenes = list(reader.read(path, selection))
+    if not scenes:
+        raise InputError(f"{path}: no labelled scenes of kind '{kind}' (split '{selection.split}') found")
+    empty = [s.name for s in scenes if s.labelled == 0]
+    if len(empty) == len(scenes):
+        raise InputError(
+            f"{path}: the reference is empty: none of its {len(scenes)} scenes has a labelled pixel "
+            f"({', '.join(empty[:3])}{', ...' if len(empty) > 3 else ''})"
+        )
+    names = [s.name for s in scenes]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise InputError(f"{path}: scene names must be unique, found {', '.join(twice[:3])} more than once")
+    return [s for s in scenes if s.labelled]
+
+
+def spread(items: list[Path], limit: int | None) -> list[Path]:
+    """At most `limit` items, evenly spaced, so that a short run still sees the whole set."""
+    if limit is None or limit >= len(items):
+        return items
+    if limit < 1:
+        raise UsageError(f"--limit: expected at least 1, found {limit}")
+    return [items[i * len(items) // limit] for i in range(limit)]
