@@ -20,7 +20,7 @@ _TILE = {10: 1024, 20: 640, 60: 192}
 _MASK_TILE = {10: 1024, 20: 2048, 60: 256}
 _BITS = 15
 """Significant bits of operational band images; a saturated pixel (65535) needs 16."""
-_SMALLEST = 16  # side at which a further wavelet level has nothing left to halve
+_SMALLEST = 4  # side at which a further wavelet level has nothing left to halve
 _END_OF_CODESTREAM = b"\xff\xd9"
 
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -71,8 +71,6 @@ def write_jp2(
         "YCC": "NO",
         "RESOLUTIONS": str(_resolutions(min(tile, rows, cols))),
         "PROGRESSION": "LRCP",
-        "BLOCKXSIZE": str(tile),
-        "BLOCKYSIZE": str(tile),
         "CODEBLOCK_WIDTH": "64",
         "CODEBLOCK_HEIGHT": "64",
     }
@@ -92,6 +90,8 @@ def write_jp2(
                 dtype=sample.dtype.name,
                 crs=grid.crs,
                 transform=grid.transform(gsd),
+                blockxsize=tile,  # rasterio loses the width if the name is in capitals
+                blockysize=tile,
                 **options,
             ) as image,
         ):

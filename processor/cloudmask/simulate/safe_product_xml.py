@@ -8,9 +8,9 @@ import numpy as np
 from lxml import etree
 
 from ..bands import BANDS, Band
-from ..classes import CloudClass
 from .safe_layout import images
-from .safe_naming import Baseline, ProductNames, iso
+from .safe_naming import ProductNames, iso
+from .safe_quality import Shares, product_quality
 from .safe_source import NODATA_DN, QUANTIFICATION, SATURATED_DN
 from .safe_tile import TileGrid
 from .safe_xml import element, psd_root
@@ -28,15 +28,6 @@ _SCL_NAMES = (
     *("NODATA", "SATURATED_DEFECTIVE", "DARK_FEATURE_SHADOW", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED"),
     *("WATER", "UNCLASSIFIED", "CLOUD_MEDIUM_PROBA", "CLOUD_HIGH_PROBA", "THIN_CIRRUS", "SNOW_ICE"),
 )
-CHECKS = (
-    "FORMAT_CORRECTNESS",
-    "GENERAL_QUALITY",
-    "GEOMETRIC_QUALITY",
-    "RADIOMETRIC_QUALITY",
-    "SENSOR_QUALITY",
-)
-
-Shares = dict[CloudClass, float]
 
 
 def product_metadata(names: ProductNames, grid: TileGrid, shares: Shares) -> etree._Element:
@@ -65,7 +56,7 @@ def product_metadata(names: ProductNames, grid: TileGrid, shares: Shares) -> etr
             element("PRODUCTION_DEM_TYPE", "none"),
             element("GRI_List"),
         ),
-        Quality_Indicators_Info=_quality(names, shares),
+        Quality_Indicators_Info=product_quality(names, shares),
     )
 
 
@@ -125,7 +116,8 @@ def _characteristics(names: ProductNames) -> etree._Element:
         *(element("PHYSICAL_GAINS", gain, bandId=index) for index, gain in enumerate(_GAINS)),
     )
     if names.level == "L2A":
-        node.append(element("REFERENCE_BAND", 3))
+        if names.baseline.major >= 5:
+            node.append(element("REFERENCE_BAND", 3))
         node.append(element("Scene_Classification_List", *(_scl(i, n) for i, n in enumerate(_SCL_NAMES))))
     return node
 
@@ -228,82 +220,3 @@ def _geometry(grid: TileGrid) -> etree._Element:
             element("HORIZONTAL_CS_TYPE", "GEOGRAPHIC"),
         ),
     )
-
-
-def cloud_cover(level: str, shares: Shares) -> float:
-    """Per cent of cloud as the level counts it: thin cloud included."""
-    return shares[CloudClass.CLOUD] + shares[CloudClass.SEMI_TRANSPARENT_CLOUD]
-
-
-def _quality(names: ProductNames, shares: Shares) -> etree._Element:
-    checks = (*CHECKS, "L2A_QUALITY") if l2a_report(names) else CHECKS
-    inspections = [
-        element(f"{check}_FLAG", "PASSED")
-        if names.baseline.quality_flags
-        else element("quality_check", "PASSED", checkType=check)
-        for check in checks
-    ]
-    node = element(
-        "Quality_Indicators_Info",
-        element("Cloud_Coverage_Assessment", f"{cloud_cover(names.level, shares):.6f}"),
-    )
-    if names.level == "L1C" and names.baseline.raster_masks:
-        node.append(element("Snow_Coverage_Assessment", "0.0"))
-    node.append(
-        element(
-            "Technical_Quality_Assessment",
-            element("DEGRADED_ANC_DATA_PERCENTAGE", "0.0"),
-            element("DEGRADED_MSI_DATA_PERCENTAGE", 0),
-        )
-    )
-    node.append(
-        element(
-            "Quality_Control_Checks",
-            element("Quality_Inspections", *inspections),
-            element("Failed_Inspections"),
-        )
-    )
-    if names.level == "L2A":
-        node.append(element("Image_Content_QI", *l2a_content(names.baseline, shares)))
-    return node
-
-
-def l2a_report(names: ProductNames) -> bool:
-    """Whether the product has an L2A_QUALITY report (from 05.00)."""
-    return names.level == "L2A" and names.baseline.major >= 5
-
-
-def l2a_content(baseline: Baseline, shares: Shares) -> list[etree._Element]:
-    """Shares of the scene classification, per cent, and retrieval notes, as L2A metadata has them."""
-    values = {
-        "NODATA_PIXEL": shares[CloudClass.MISSING],
-        "SATURATED_DEFECTIVE_PIXEL": 0.0,
-        "DARK_FEATURES": 0.0,
-        "CLOUD_SHADOW": shares[CloudClass.CLOUD_SHADOW],
-        "VEGETATION": 0.0,
-        "NOT_VEGETATED": shares[CloudClass.CLEAR],
-        "WATER": 0.0,
-        "UNCLASSIFIED": shares[CloudClass.UNDEFINED],
-        "MEDIUM_PROBA_CLOUDS": 0.0,
-        "HIGH_PROBA_CLOUDS": shares[CloudClass.CLOUD],
-        "THIN_CIRRUS": shares[CloudClass.SEMI_TRANSPARENT_CLOUD],
-        "SNOW_ICE": 0.0,
-    }
-    out = [element(f"{name}_PERCENTAGE", f"{value:.6f}") for name, value in values.items()]
-    out += [
-        element(f"{name}_ACCURACY", "0.0")
-        for name in ("RADIATIVE_TRANSFER", "WATER_VAPOUR_RETRIEVAL", "AOT_RETRIEVAL")
-    ]
-    if baseline.raster_masks:
-        land = cloud_cover("L2A", shares)
-        out.insert(0, element("CLOUDY_PIXEL_OVER_LAND_PERCENTAGE", f"{land:.6f}"))
-        out.append(element("AOT_RETRIEVAL_METHOD", "CAMS"))
-        out.append(element("GRANULE_MEAN_AOT", f"{MEAN_AOT:.6f}"))
-        out.append(element("GRANULE_MEAN_WV", f"{MEAN_WVP:.6f}"))
-    return out
-
-
-MEAN_AOT = 0.1
-"""Aerosol optical thickness at 550 nm written everywhere in AOT images."""
-MEAN_WVP = 1.5
-"""Water vapour column, cm, written everywhere in WVP images."""

@@ -1,4 +1,4 @@
-"""Granule and datastrip metadata: MTD_TL.xml, MTD_DS.xml, and the small reports beside them."""
+"""Granule and datastrip metadata: MTD_TL.xml and MTD_DS.xml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ..bands import BAND_NAMES, BANDS, RESOLUTIONS
 from .safe_detectors import GRID_STEP, mean_views, sun_angles, view_angles
 from .safe_masks import GML_KINDS, RASTER_KINDS
 from .safe_naming import ProductNames, iso
-from .safe_product_xml import Shares, cloud_cover, datatake, display_order, l2a_content
+from .safe_product_xml import datatake, display_order
+from .safe_quality import Shares, cloud_cover, l2a_content
 from .safe_source import QUANTIFICATION
 from .safe_tile import TileGrid
 from .safe_xml import element, psd_root
@@ -141,7 +142,7 @@ def _angle_grid(tag: str, values: Floats) -> etree._Element:
 def _quality(names: ProductNames, shares: Shares) -> etree._Element:
     content = element(
         "Image_Content_QI",
-        element("CLOUDY_PIXEL_PERCENTAGE", f"{cloud_cover(names.level, shares):.6f}"),
+        element("CLOUDY_PIXEL_PERCENTAGE", f"{cloud_cover(shares):.6f}"),
         element("DEGRADED_MSI_DATA_PERCENTAGE", 0),
     )
     if names.level == "L2A":
@@ -216,21 +217,3 @@ def datastrip_metadata(names: ProductNames) -> etree._Element:
         General_Info=general,
         Image_Data_Info=image,
     )
-
-
-def quality_report(names: ProductNames, check: str, item: str) -> etree._Element:
-    """Root of an on-line quality report that says what was made, with no inspections in it."""
-    namespace = "http://gs2.esa.int/DATA_STRUCTURE/olqcReport"
-    root = element("Earth_Explorer_File", xmlns=namespace)
-    report = element(
-        "report",
-        element("checkList", element("name", check), element("version", "1.0"), element("item", name=item)),
-        date=iso(names.created),
-        globalStatus="PASSED",
-    )
-    header = element(
-        "Fixed_Header", element("File_Description", "Simulated product"), element("Mission", names.mission)
-    )
-    root.append(element("Earth_Explorer_Header", header))
-    root.append(element("Data_Block", report, type="xml"))
-    return root

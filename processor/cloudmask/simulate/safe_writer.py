@@ -6,18 +6,14 @@ HTML page and the schemas. All images, masks and the metadata that readers use a
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import AtomicOutputs
 from ..bands import BANDS
 from ..errors import OutputError, UsageError
 from .safe_jp2 import write_jp2
@@ -25,7 +21,8 @@ from .safe_layout import band_copies
 from .safe_manifest import inspire_metadata, write_manifest
 from .safe_masks import MaskWriter, saturation, write_masks
 from .safe_naming import Baseline, ProductNames
-from .safe_product_xml import CHECKS, MEAN_AOT, MEAN_WVP, l2a_report, product_metadata
+from .safe_product_xml import product_metadata
+from .safe_quality import CHECKS, MEAN_AOT, MEAN_WVP, granule_checks, quality_report
 from .safe_source import (
     ProductSource,
     check_source,
@@ -36,7 +33,7 @@ from .safe_source import (
     true_colour,
 )
 from .safe_tile import TileGrid, tile_grid
-from .safe_tile_xml import PROBABILITY_GSD, datastrip_metadata, quality_report, tile_metadata
+from .safe_tile_xml import PROBABILITY_GSD, datastrip_metadata, tile_metadata
 from .safe_xml import write_xml
 
 SENSING_TIME = datetime(2024, 6, 15, 9, 40, 31, 24000, tzinfo=timezone.utc)
@@ -102,34 +99,16 @@ def write_safe(
     names = ProductNames(mission, scene.level, Baseline.parse(baseline, scene.level), tile, sensing_time)
     grid = tile_grid(tile, scene.size10)
     target = out_dir / (names.stem + ".zip" if zip else names.product)
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target}: exists already; remove it or ask to overwrite")
-    with _workplace(out_dir, names.stem) as place:
-        root = place / names.product
-        _fill(root, scene, names, grid, threads)
-        done = _zipped(root, place / target.name) if zip else root
-        if target.exists():
-            os.replace(target, place / "replaced")
-        os.replace(done, target)
-    return target
-
-
-@contextmanager
-def _workplace(out_dir: Path, stem: str) -> Iterator[Path]:
-    """Make a hidden folder beside the target, removed in the end whatever happens."""
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{stem}.", suffix=".tmp", dir=out_dir))
     except OSError as error:
-        raise OutputError(f"{out_dir}: cannot write there ({error})") from error
-    try:
-        yield place
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{out_dir / stem}: cannot write the product ({error})") from error
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        raise OutputError(f"{out_dir}: cannot make the folder ({error}); choose another") from error
+    with AtomicOutputs([target], overwrite=overwrite) as outputs:
+        root = outputs.path(out_dir / names.product)
+        _fill(root, scene, names, grid, threads)
+        if zip:
+            _pack(root, outputs.path(target))
+    return target
 
 
 def _fill(root: Path, scene: ProductSource, names: ProductNames, grid: TileGrid, threads: int) -> None:
@@ -158,7 +137,7 @@ def _fill(root: Path, scene: ProductSource, names: ProductNames, grid: TileGrid,
     write_xml(datastrip / "MTD_DS.xml", datastrip_metadata(names))
     for check in CHECKS:
         write_xml(datastrip / f"QI_DATA/{check}.xml", quality_report(names, check, names.datastrip_id))
-    for check in (*CHECKS, "L2A_QUALITY") if l2a_report(names) else CHECKS:
+    for check in granule_checks(names):
         write_xml(granule / f"QI_DATA/{check}.xml", quality_report(names, check, names.tile_id()))
     write_xml(root / "INSPIRE.xml", inspire_metadata(names, grid))
     write_manifest(root, names, grid)
@@ -191,12 +170,10 @@ class _Images:
 
     def true_colour(self) -> None:
         """Write TCI at every resolution the product has, and the preview."""
-        factor = _PREVIEW_GSD // 10
-        rows = max(1, self._grid.size10 // factor)
-        preview = [self._display[n, 10][factor // 2 :: factor, factor // 2 :: factor] for n in _COLOURS]
-        if self._grid.size10 < factor:
-            preview = [self._display[n, 10][:1, :1] for n in _COLOURS]
-        self._write(self._names.preview, [p[:rows, :rows] for p in preview], _PREVIEW_GSD)
+        step = min(_PREVIEW_GSD // 10, self._grid.size10)
+        side = self._grid.size10 // step
+        preview = [self._display[n, 10][step // 2 :: step, step // 2 :: step][:side, :side] for n in _COLOURS]
+        self._write(self._names.preview, preview, _PREVIEW_GSD)
         for gsd in sorted({gsd for _, gsd in self._display}):
             self._write(self._names.image("TCI", gsd), [self._display[n, gsd] for n in _COLOURS], gsd)
         self._display.clear()
@@ -219,9 +196,8 @@ class _Images:
         write_jp2(path, planes, self._grid, gsd, threads=self._threads)
 
 
-def _zipped(root: Path, path: Path) -> Path:
-    """Pack a product with its folder, deflated."""
+def _pack(root: Path, path: Path) -> None:
+    """Pack a product with its folder, deflated as ESA's archives are."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for item in sorted(root.rglob("*")):
             archive.write(item, item.relative_to(root.parent).as_posix())
-    return path
