@@ -6,10 +6,13 @@ the fields of :class:`Options`; nothing else states a default.
 
 from __future__ import annotations
 
-import math
+import numbers
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from functools import cache
+from types import MappingProxyType
+from typing import Any, get_args, get_type_hints
 
 from .bands import RESOLUTIONS
 from .classes import CloudClass
@@ -49,6 +52,16 @@ class OptionSpec:
 def _option(default: Any, label: str, help: str, **spec: Any) -> Any:  # noqa: A002
     return field(default=default, metadata={"spec": OptionSpec(label, help, **spec)})
 
+
+_ACCEPTED: Mapping[type, tuple[tuple[type, ...], str]] = MappingProxyType(
+    {
+        bool: ((bool,), "true or false"),
+        int: ((numbers.Integral,), "a whole number"),
+        float: ((numbers.Real,), "a number"),
+        str: ((str, os.PathLike), "text"),
+    }
+)
+"""What is taken for a field of each type, and how to say so."""
 
 _BUFFER_MAX = 5000.0  # metres; beyond it a buffer says nothing about clouds
 _AREA_MAX = 1e8  # square metres, 100 km2
@@ -156,19 +169,27 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, spec in option_specs().items():
-            value = getattr(self, name)
+            value = self._typed(name)
             if value is None:
                 continue
-            flag = f"option {name.replace('_', '-')}"
             if spec.choices is not None and value not in spec.choices:
-                listed = ", ".join(str(c) for c in spec.choices)
-                raise UsageError(f"{flag}: expected one of {listed}, found {value!r}")
-            if spec.interval is not None:
+                raise _wrong(name, "one of " + ", ".join(str(c) for c in spec.choices), value)
+            if spec.interval is not None and not spec.interval[0] <= value <= spec.interval[1]:
                 low, high = spec.interval
-                number = isinstance(value, (int, float)) and not isinstance(value, bool)
-                if not number or not math.isfinite(value) or not low <= value <= high:
-                    unit = f" {spec.unit}" if spec.unit else ""
-                    raise UsageError(f"{flag}: expected {low:g} to {high:g}{unit}, found {value!r}")
+                raise _wrong(name, f"{low:g} to {high:g}{' ' * bool(spec.unit)}{spec.unit}", value)
+
+    def _typed(self, name: str) -> Any:
+        """The value as a plain Python one; numpy's scalars and paths are taken too."""
+        value = getattr(self, name)
+        kind, optional = option_types()[name]
+        if value is None and optional:
+            return None
+        accepted, text = _ACCEPTED[kind]
+        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+            raise _wrong(name, text, value)
+        plain = os.fspath(value) if isinstance(value, os.PathLike) else kind(value)
+        object.__setattr__(self, name, plain)
+        return plain
 
     def thresholds(self) -> Mapping[CloudClass, float]:
         """Probability thresholds of the classes that have one."""
@@ -186,6 +207,20 @@ class Options:
     def with_(self, **changes: Any) -> Options:
         """A copy with some options changed, checked again."""
         return replace(self, **changes)
+
+
+def _wrong(name: str, expected: str, found: object) -> UsageError:
+    return UsageError(f"option {name.replace('_', '-')}: expected {expected}, found {found!r}")
+
+
+@cache
+def option_types() -> Mapping[str, tuple[type, bool]]:
+    """Type of every option (bool, int, float or str), and whether it may be None."""
+    out = {}
+    for name, hint in get_type_hints(Options).items():
+        kinds = get_args(hint) or (hint,)
+        out[name] = (kinds[0], type(None) in kinds)
+    return MappingProxyType(out)
 
 
 def option_specs() -> Mapping[str, OptionSpec]:

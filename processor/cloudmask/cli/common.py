@@ -12,7 +12,7 @@ import click
 
 from ..classes import CloudClass, parse_class
 from ..errors import CloudMaskError, UsageError
-from ..options import Options, option_specs
+from ..options import Options, option_specs, option_types
 from ..pipeline import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,8 +40,7 @@ def processing_options(function: F) -> F:
             numbers = isinstance(spec.choices[0], int)
             settings["type"] = _Number(spec.choices) if numbers else click.Choice(spec.choices)
         elif spec.interval is not None:
-            whole = isinstance(default, int) or name == "tile_size"
-            settings["type"] = int if whole else float
+            settings["type"] = option_types()[name][0]
             settings["metavar"] = spec.unit.upper() or "N"
         else:
             settings["metavar"] = "NAME|FILE" if name == "model" else "TEXT"
