@@ -144,6 +144,7 @@ def test_all_metadata_is_well_formed(written: Written) -> None:
         etree.parse(path)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_gdal_reads_it_as_sentinel_2(written: Written) -> None:
     with rasterio.open(written.root / f"MTD_MSI{written.scene.level}.xml") as product:
         assert product.driver == "SENTINEL2"
@@ -203,7 +204,7 @@ def test_polygon_masks(written: Written) -> None:
     missing = truth == CloudClass.MISSING
     assert np.array_equal(_burn(masks / "MSK_NODATA_B05.gml", truth.shape)["QT_NODATA_PIXELS"], missing)
     assert np.array_equal(_burn(masks / "MSK_DETFOO_B05.gml", truth.shape)["DETECTOR_FOOTPRINT"], ~missing)
-    assert _burn(masks / "MSK_SATURA_B02.gml", truth.shape)["QT_SATURATED_PIXELS"].sum() == 4
+    assert _burn(masks / "MSK_SATURA_B02.gml", truth.shape)["QT_SATURATED_PIXELS_L1A"].sum() == 4
     assert _burn(masks / "MSK_SATURA_B03.gml", truth.shape) == {}
     feature = next(etree.parse(masks / "MSK_DETFOO_B8A.gml").getroot().iter("{*}MaskFeature"))
     assert re.fullmatch(r"detector_footprint-B8A-\d\d-\d", feature.get(GML + "id"))

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from lxml import etree
-from rasterio.features import shapes
 
 from ..bands import BAND_NAMES, BANDS
 from ..classes import CloudClass
 from .safe_detectors import detector_map
+from .safe_gml import POLYGON_GSD, Feature, write_polygons
 from .safe_jp2 import write_jp2
 from .safe_naming import ProductNames
 from .safe_source import SATURATED_DN, ProductSource
 from .safe_tile import TileGrid
-from .safe_xml import element, write_xml
 
 GML_KINDS = ("DEFECT", "DETFOO", "NODATA", "SATURA", "TECQUA")
 RASTER_KINDS = ("DETFOO", "QUALIT")
@@ -27,12 +25,8 @@ RASTER_KINDS = ("DETFOO", "QUALIT")
 _QUALITY_PLANES = 8
 _QUALITY_NODATA = 5
 _QUALITY_SATURATED = 7
-_POLYGON_GSD = 60  # outlines follow 60 m pixels, as the cloud polygons of real products do
 
 Bool = npt.NDArray[np.bool_]
-_EOP = "http://www.opengis.net/eop/2.0"
-_GML = "http://www.opengis.net/gml/3.2"
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 class MaskWriter:
@@ -82,8 +76,8 @@ class MaskWriter:
             planes = [opaque.view(np.uint8), cirrus.view(np.uint8), None]
             self._raster(self._names.mask("CLASSI", "B00"), planes, 60)
         else:
-            features = [("OPAQUE", "OPAQUE", opaque), ("CIRRUS", "CIRRUS", cirrus)]
-            self._gml(self._names.mask("CLOUDS", "B00"), features)
+            features = [Feature("OPAQUE", "OPAQUE", opaque), Feature("CIRRUS", "CIRRUS", cirrus)]
+            self._gml("CLOUDS", "B00", features)
 
     def probabilities(self, truth: npt.NDArray[np.uint8], gsd: int) -> None:
         """Write Sen2Cor's cloud and snow probabilities, per cent, from classes at `gsd` (L2A)."""
@@ -109,57 +103,23 @@ class MaskWriter:
     def _polygons(
         self, name: str, gsd: int, footprint: npt.NDArray[np.uint8], observed: Bool, saturated: Bool | None
     ) -> None:
-        step = _POLYGON_GSD // gsd
+        step = POLYGON_GSD // gsd
         coarse = footprint[step // 2 :: step, step // 2 :: step]
         numbers = [int(n) for n in np.unique(coarse) if n]
         features = [
-            ("DETECTOR_FOOTPRINT", f"detector_footprint-{name}-{n:02d}", coarse == n) for n in numbers
+            Feature("DETECTOR_FOOTPRINT", f"detector_footprint-{name}-{n:02d}", coarse == n) for n in numbers
         ]
-        self._gml(self._names.mask("DETFOO", name), features)
-        self._gml(
-            self._names.mask("NODATA", name),
-            [("QT_NODATA_PIXELS", "QT_NODATA_PIXELS", _any(~observed, step))],
-        )
-        hot = (
-            []
-            if saturated is None
-            else [("QT_SATURATED_PIXELS", "QT_SATURATED_PIXELS", _any(saturated, step))]
-        )
-        self._gml(self._names.mask("SATURA", name), hot)
+        self._gml("DETFOO", name, features)
+        missing = Feature("QT_NODATA_PIXELS", "QT_NODATA_PIXELS", _any(~observed, step))
+        self._gml("NODATA", name, [missing])
+        hot = "QT_SATURATED_PIXELS_L1A"
+        saturations = [] if saturated is None else [Feature(hot, hot, _any(saturated, step))]
+        self._gml("SATURA", name, saturations)
         for kind in ("DEFECT", "TECQUA"):
-            self._gml(self._names.mask(kind, name), [])
+            self._gml(kind, name, [])
 
-    def _gml(self, name: str, features: list[tuple[str, str, Bool]]) -> None:
-        """Write polygons of features given as (mask type, identifier, raster at 60 m)."""
-        grid, eop, gml = self._grid, f"{{{_EOP}}}", f"{{{_GML}}}"
-        kind, band = Path(name).stem.removeprefix("MSK_").split("_")
-        names = self._names
-        title = (
-            f"{names.mission}_OPER_MSK_{kind}_{names.tile_id().split('_TL_')[1].rsplit('_', 1)[0]}"
-            f"_{band}_MSI{names.level}"
-        )
-        root = etree.Element(eop + "Mask", {gml + "id": title}, nsmap={"eop": _EOP, "gml": _GML, "xsi": _XSI})
-        root.append(element(gml + "name", f"MSK_{kind} pixels mask from data-strip {title}"))
-        members = element(eop + "maskMembers")
-        for mask_type, identifier, raster in features:
-            outlines = shapes(raster.view(np.uint8), mask=raster, transform=grid.transform(_POLYGON_GSD))
-            for index, (outline, _) in enumerate(outlines):
-                members.append(_feature(mask_type, f"{identifier}-{index}", outline["coordinates"]))
-        if len(members):
-            side = grid.size10 * 10
-            root.append(
-                element(
-                    gml + "boundedBy",
-                    element(
-                        gml + "Envelope",
-                        element(gml + "lowerCorner", f"{grid.ulx} {grid.uly - side}"),
-                        element(gml + "upperCorner", f"{grid.ulx + side} {grid.uly}"),
-                        srsName=f"urn:ogc:def:crs:EPSG:8.7:{grid.epsg}",
-                    ),
-                )
-            )
-        root.append(members)
-        write_xml(self._root / name, root)
+    def _gml(self, kind: str, band: str, features: list[Feature]) -> None:
+        write_polygons(self._root, self._names, self._grid, kind, band, features)
 
 
 def saturation(dn: npt.NDArray[np.uint16]) -> Bool | None:
@@ -197,19 +157,3 @@ def _any(raster: Bool, step: int) -> Bool:
     """Return True where a block of `step` by `step` pixels has a True."""
     rows, cols = raster.shape[0] // step, raster.shape[1] // step
     return np.asarray(raster.reshape(rows, step, cols, step).any(axis=(1, 3)))
-
-
-def _feature(mask_type: str, identifier: str, rings: list[list[tuple[float, float]]]) -> etree._Element:
-    """One mask polygon: outer ring first, then holes."""
-    eop, gml = f"{{{_EOP}}}", f"{{{_GML}}}"
-    polygon = element(gml + "Polygon", **{gml + "id": f"{identifier}_Polygon"})
-    for index, ring in enumerate(rings):
-        positions = " ".join(f"{x:.0f} {y:.0f}" for x, y in ring)
-        line = element(gml + "LinearRing", element(gml + "posList", positions, srsDimension="2"))
-        polygon.append(element(gml + ("interior" if index else "exterior"), line))
-    return element(
-        eop + "MaskFeature",
-        element(eop + "maskType", mask_type, codeSpace="urn:gs2:S2PDGS:maskType"),
-        element(eop + "extentOf", polygon),
-        **{gml + "id": identifier},
-    )
