@@ -1,4 +1,4 @@
-"""Labelled arrays in ``.npz`` files: ``x`` (rows, cols, bands) or (n, rows, cols, bands), ``bands``, ``y``."""
+"""Labelled arrays in ``.npz`` files: ``x`` ([n,] rows, cols, bands), ``bands``, and mostly ``y``."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _read(path: Path, key: str, kind: str, bands: Sequence[str], gsd: float, own
             held: dict[str, Any] = {k: data[k] for k in data.files}
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot read as .npz: {error}") from error
-    wanted = [key, "bands"] + {"file": ["y"], "difference": ["clear"]}.get(kind, [])
+    wanted = [key, "bands", *{"file": ["y"], "difference": ["clear"]}.get(kind, [])]
     for k in wanted:
         if k not in held:
             raise InputError(f"{path}: array '{k}' is missing; found {', '.join(held)}")
@@ -75,11 +75,12 @@ def _read(path: Path, key: str, kind: str, bands: Sequence[str], gsd: float, own
             labels = labels[i] if labels.ndim == 3 else labels
         else:
             labels = np.full(missing.shape, 0 if kind == "clear" else IGNORE, np.uint8)
-        labels = np.where(missing, np.uint8(IGNORE), labels)
         if labels.shape != missing.shape:
             raise InputError(f"{path}: labels of shape {labels.shape} for an image of {missing.shape}")
+        labels = np.where(missing, np.uint8(IGNORE), labels)
         sample = coarsen(
-            Sample(f"{path.stem}:{key}:{i}", values, labels, own, float(held.get("sun_azimuth", np.nan))), factor
+            Sample(f"{path.stem}:{key}:{i}", values, labels, own, float(held.get("sun_azimuth", np.nan))),
+            factor,
         )
         if kind == "difference":
             clear = _planes(held["clear"], names, bands, path)[i]

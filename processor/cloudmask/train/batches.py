@@ -13,7 +13,8 @@ import torch
 from . import augment
 from .pool import PatchSet
 from .recipe import Recipe
-from .sample import IGNORE, FloatArray, Sample
+from .sample import IGNORE, FloatArray, Sample, bands_there
+from .turns import possible_turns
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,13 @@ class Batches:
             sample = window(self._pick(rng), side, rng)
             x, y, soft = sample.values, sample.labels, sample.soft
             if spec.turn:
-                turns = augment.possible_turns(sample.sun_azimuth)
+                turns = possible_turns(sample.sun_azimuth)
                 turn = turns[int(rng.integers(len(turns)))]
                 x, y = np.ascontiguousarray(turn.apply(x)), np.ascontiguousarray(turn.apply(y))
                 soft = None if soft is None else np.ascontiguousarray(turn.apply(soft))
             x = augment.shake(rng, x, spec)
             augment.blank(rng, x, y, spec)
-            there = np.isfinite(x).any(axis=(1, 2))
+            there = bands_there(x)
             keep = augment.choose_bands(rng, there, recipe.bands, spec)
             x[~keep] = np.nan
             values.append(x)

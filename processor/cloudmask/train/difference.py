@@ -17,7 +17,7 @@ from scipy import ndimage
 from ..errors import UsageError
 from .sample import IGNORE, ByteArray, FloatArray
 
-_CLOUD_BLUE, _CLOUD_GAIN = 0.24, 0.16  # brighter than cloud shadow's surroundings and than before
+_CLOUD_BLUE, _CLOUD_GAIN = 0.34, 0.26  # ground no longer seen: droplets of optical thickness 5 and more
 _THIN_GAIN = (0.03, 0.09)  # added blue reflectance of a cloud through which ground is seen
 _CIRRUS = 0.006  # B10 over low and middle ground; clear air there stays under .003
 _SHADE = 0.68  # share of the clear date's NIR and SWIR that is left in shadow

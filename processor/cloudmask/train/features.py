@@ -46,6 +46,9 @@ class Indices(nn.Module):
         For an unknown index or one whose bands are not among the inputs.
     """
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(
         self,
         bands: Sequence[str],

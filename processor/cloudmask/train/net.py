@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -54,9 +55,7 @@ class UNet(nn.Module):
         self.absent = nn.Parameter(torch.zeros(bands, top))
         self.stem_norm = nn.BatchNorm2d(top)
         self.top = _block(top, top)
-        self.down = nn.ModuleList(
-            nn.Sequential(_block(a, b, 2), _block(b, b)) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.down = nn.ModuleList(nn.Sequential(_block(a, b, 2), _block(b, b)) for a, b in pairwise(widths))
         back = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.reduce = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in back)
         self.up = nn.ModuleList(_block(b, b) for _, b in back)

@@ -6,14 +6,14 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
 from .recipe import Recipe, SourceSpec
 from .sample import Sample
 from .simulation import Job, fingerprint, simulate_patch
@@ -48,34 +48,53 @@ class MemorySet:
 
 
 class DiskPool:
-    """Simulated patches in memory-mapped files.
+    """Simulated patches, one ``.npz`` file each, named by its seed.
 
-    ``values.npy`` float16 (n, bands, rows, cols) reflectance, ``labels.npy`` uint8, ``azimuth.npy``
-    float32 degrees and ``done.npy`` bool. A half-made pool is continued, not made again.
+    A file holds ``values`` float16 (bands, rows, cols) reflectance, ``labels`` uint8 and ``azimuth``
+    in degrees. Files appear whole or not at all, so a half-made pool is continued, a larger one grows
+    from a smaller, and several processes may fill one.
     """
 
-    def __init__(self, folder: Path, gsd: float) -> None:
-        self.folder, self.gsd = folder, gsd
-        self._values = np.load(folder / "values.npy", mmap_mode="r")
-        self._labels = np.load(folder / "labels.npy", mmap_mode="r")
-        self._azimuth = np.load(folder / "azimuth.npy")
+    def __init__(self, folder: Path, seeds: range, gsd: float) -> None:
+        self.folder, self.seeds, self.gsd = folder, seeds, gsd
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.seeds)
+
+    def path(self, seed: int) -> Path:
+        """File of one patch."""
+        return self.folder / f"{seed}.npz"
 
     def get(self, index: int) -> Sample:
         """See :class:`PatchSet`."""
-        return Sample(
-            f"simulated:{index}",
-            self._values[index].astype(np.float32),
-            np.array(self._labels[index]),
-            self.gsd,
-            float(self._azimuth[index]),
-        )
+        path = self.path(self.seeds[index])
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                values, labels = data["values"].astype(np.float32), data["labels"]
+                return Sample(f"simulated:{path.stem}", values, labels, self.gsd, float(data["azimuth"]))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise InputError(f"{path}: not a simulated patch ({error}); delete it and --resume") from error
+
+    def put(self, sample: Sample, seed: int) -> None:
+        """Write one patch."""
+        path = self.path(seed)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                np.savez(
+                    file,
+                    values=sample.values.astype(np.float16),
+                    labels=sample.labels,
+                    azimuth=np.float32(sample.sun_azimuth),
+                )
+            os.replace(part, path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"{path}: cannot write the simulated patch: {error.strerror}") from error
 
 
 def pool_folder(root: Path, recipe: Recipe, spec: SourceSpec) -> Path:
-    """Where the pool of a simulation lies: named by everything its pixels depend on."""
+    """Where the pool of a simulation lies: named by everything but the seed that pixels depend on."""
     key = {
         "bands": recipe.bands,
         "level": recipe.level,
@@ -83,8 +102,6 @@ def pool_folder(root: Path, recipe: Recipe, spec: SourceSpec) -> Path:
         "patch": recipe.patch,
         "path": spec.path,
         "files": spec.files,
-        "seed": spec.seed,
-        "count": spec.count,
         "options": dict(spec.options),
         "simulator": fingerprint(),
     }
@@ -103,19 +120,14 @@ def simulated_pool(
         If the pool cannot be written.
     """
     folder = pool_folder(root, recipe, spec)
-    shape = (spec.count, len(recipe.bands), recipe.patch, recipe.patch)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        values = _open(folder / "values.npy", np.float16, shape)
-        labels = _open(folder / "labels.npy", np.uint8, (spec.count, recipe.patch, recipe.patch))
-        azimuth = _open(folder / "azimuth.npy", np.float32, (spec.count,))
-        done = _open(folder / "done.npy", np.bool_, (spec.count,))
     except OSError as error:
-        raise OutputError(f"{folder}: cannot write the pool of patches: {error}") from error
-    todo = [int(i) for i in np.flatnonzero(~np.asarray(done))]
-    jobs = {
-        i: Job(
-            seed=spec.seed + i,
+        raise OutputError(f"{folder}: cannot make the pool of patches: {error.strerror}") from error
+    pool = DiskPool(folder, range(spec.seed, spec.seed + spec.count), recipe.gsd)
+    jobs = [
+        Job(
+            seed=seed,
             size=recipe.patch,
             gsd=recipe.gsd,
             level=recipe.level,
@@ -123,36 +135,24 @@ def simulated_pool(
             surfaces=tuple(str(Path(spec.path) / f) for f in spec.files) if spec.path else (),
             options=tuple(sorted(spec.options.items())),
         )
-        for i in todo
-    }
-
-    def keep(i: int, sample: Sample) -> None:
-        values[i], labels[i], azimuth[i] = sample.values, sample.labels, sample.sun_azimuth
-        done[i] = True
+        for seed in pool.seeds
+        if not pool.path(seed).is_file()
+    ]
+    for done, (job, sample) in enumerate(_simulate(jobs, workers), 1):
+        pool.put(sample, job.seed)
         if progress is not None:
-            progress(int(np.count_nonzero(done)), spec.count)
-
-    if workers <= 1:
-        for i, job in jobs.items():
-            keep(i, simulate_patch(job))
-    elif jobs:
-        # Forking a process that runs threads of PyTorch can lock up; a fresh one cannot.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_single_thread) as pool:
-            running = {pool.submit(simulate_patch, job): i for i, job in jobs.items()}
-            for future in as_completed(running):
-                keep(running[future], future.result())
-    for array in (values, labels, azimuth, done):
-        array.flush()
-    return DiskPool(folder, recipe.gsd)
+            progress(spec.count - len(jobs) + done, spec.count)
+    return pool
 
 
-def _open(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
-    if path.is_file():
-        return np.lib.format.open_memmap(path, mode="r+")
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-
-
-def _single_thread() -> None:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+def _simulate(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Sample]]:
+    if workers <= 1 or len(jobs) < 2:
+        for job in jobs:
+            yield job, simulate_patch(job)
+        return
+    # Forking a process that runs threads of PyTorch can lock up; a fresh one cannot.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+        running = {pool.submit(simulate_patch, job): job for job in jobs}
+        for future in as_completed(running):
+            yield running.pop(future), future.result()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bands import LEVEL_BANDS, Level, parse_bands, parse_level
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -187,8 +187,11 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     UsageError
         If values do not fit each other.
     """
-    level = parse_level(recipe.level)
-    bands = parse_bands(recipe.bands)
+    try:
+        level, bands = parse_level(recipe.level), parse_bands(recipe.bands)
+        sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
+    except InputError as error:
+        raise UsageError(f"{where}: {error}") from error
     absent = [b for b in bands if b not in LEVEL_BANDS[level]]
     if absent:
         raise UsageError(f"{where}: level {level} has no band {', '.join(absent)}; remove it from 'bands'")
@@ -196,16 +199,31 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         raise UsageError(f"{where}: no [[train]] source; name at least one")
     _require(recipe.patch % 32 == 0 and recipe.patch > 0, where, "patch", "a multiple of 32", recipe.patch)
     crop = recipe.schedule.crop
-    _require(crop % 32 == 0 and 0 < crop <= recipe.patch, where, "schedule.crop", "a multiple of 32 <= patch", crop)
-    _require(len(recipe.loss.class_weights) == 4, where, "loss.class_weights", "four numbers", recipe.loss.class_weights)
-    _require(recipe.model.transform in ("none", "sqrt"), where, "model.transform", "none or sqrt", recipe.model.transform)
+    _require(
+        crop % 32 == 0 and 0 < crop <= recipe.patch, where, "schedule.crop", "a multiple of 32 <= patch", crop
+    )
+    _require(
+        len(recipe.loss.class_weights) == 4,
+        where,
+        "loss.class_weights",
+        "four numbers",
+        recipe.loss.class_weights,
+    )
+    _require(
+        recipe.model.transform in ("none", "sqrt"),
+        where,
+        "model.transform",
+        "none or sqrt",
+        recipe.model.transform,
+    )
     for spec in (*recipe.train, *recipe.validation, *recipe.scenes):
         _require(spec.kind in SOURCE_KINDS, where, "kind", " or ".join(SOURCE_KINDS), spec.kind)
         _require(spec.labels in LABEL_KINDS, where, "labels", " or ".join(LABEL_KINDS), spec.labels)
         _require(spec.weight >= 0, where, "weight", "0 or more", spec.weight)
-    sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
     for chosen in sets:
-        _require(set(chosen) <= set(bands), where, "augment.band_sets", f"subsets of {', '.join(bands)}", chosen)
+        _require(
+            set(chosen) <= set(bands), where, "augment.band_sets", f"subsets of {', '.join(bands)}", chosen
+        )
     augment = dataclasses.replace(recipe.augment, band_sets=sets)
     return dataclasses.replace(recipe, level=level, bands=bands, augment=augment)
 

@@ -48,12 +48,18 @@ class Sample:
     groups: tuple[int, ...] = tuple(range(len(SURFACE_CLASSES)))
 
 
+def bands_there(values: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which bands of (bands, rows, cols) have any value (bool (bands,))."""
+    return np.asarray(np.isfinite(values).any(axis=(1, 2)), np.bool_)
+
+
 def labels_from_codes(codes: npt.NDArray[np.integer]) -> ByteArray:
     """Class codes of the package (``CloudClass``) to training labels, any shape."""
     table = np.full(256, IGNORE, np.uint8)
     for place, member in enumerate(SURFACE_CLASSES):
         table[int(member)] = place
-    return table[codes.astype(np.uint8)]
+    labels: ByteArray = table[codes.astype(np.uint8)]
+    return labels
 
 
 def average_blocks(values: FloatArray, factor: int) -> FloatArray:
@@ -61,7 +67,8 @@ def average_blocks(values: FloatArray, factor: int) -> FloatArray:
     bands, rows, cols = values.shape
     rows, cols = rows // factor, cols // factor
     blocks = values[:, : rows * factor, : cols * factor].reshape(bands, rows, factor, cols, factor)
-    return blocks.mean(axis=(2, 4), dtype=np.float32)
+    means: FloatArray = blocks.mean(axis=(2, 4), dtype=np.float32)
+    return means
 
 
 def vote_blocks(labels: ByteArray, factor: int) -> ByteArray:

@@ -15,7 +15,7 @@ from ..metrics import confusion, dice
 from .batches import Normalisation
 from .net import MULTIPLE, UNet
 from .pool import PatchSet
-from .sample import IGNORE, ByteArray, FloatArray
+from .sample import IGNORE, ByteArray, FloatArray, bands_there
 
 _CODES = np.array([int(c) for c in SURFACE_CLASSES], np.uint8)
 
@@ -32,7 +32,7 @@ def predict_probabilities(net: UNet, normalisation: Normalisation, values: Float
     rows, cols = values.shape[1:]
     pads = [(0, -rows % MULTIPLE), (0, -cols % MULTIPLE)]
     padded = np.pad(values, [(0, 0), *pads], "symmetric")
-    absent = ~np.isfinite(values).any(axis=(1, 2))
+    absent = ~bands_there(values)
     x = normalisation.apply(torch.from_numpy(padded[None])).to(device)
     logits = net(x, torch.from_numpy(absent[None]).float().to(device)).float()
     probabilities: FloatArray = logits.softmax(1)[0, :, :rows, :cols].cpu().numpy()
@@ -73,7 +73,7 @@ def score_scene(net: UNet, normalisation: Normalisation, patches: PatchSet) -> l
     for i in range(len(patches)):
         sample = patches.get(i)
         found = predict_classes(net, normalisation, sample.values)
-        valid = np.isfinite(sample.values).any(axis=0)
+        valid = ~np.isnan(sample.values).all(axis=0)
         row: dict[str, Any] = {"name": sample.name}
         row["shares"] = {
             c.key: float((found[valid] == place).mean()) for place, c in enumerate(SURFACE_CLASSES)
@@ -90,7 +90,7 @@ def score_scene(net: UNet, normalisation: Normalisation, patches: PatchSet) -> l
 
 
 def selection_score(validation: dict[str, float], scenes: Sequence[dict[str, Any]]) -> float:
-    """The figure that picks the best epoch: mean simulated Dice less mean false alarms, capped at .2 a scene."""
+    """Figure that picks the best epoch: mean Dice less mean false alarms, at most .2 a scene."""
     false = [min(0.2, row["false"]) for row in scenes if "false" in row]
     return validation.get("mean", 0.0) - (float(np.mean(false)) if false else 0.0)
 

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,7 @@ class Trainer:
         net = build_net(self.recipe, normalisation)
         if donor is not None:
             donor.transfer(net, self.recipe)
-        net.to(self.device, memory_format=torch.channels_last)
+        self._place(net)
         return State(net, copy.deepcopy(net).eval(), self._optimiser(net), normalisation)
 
     def resume(self) -> State:
@@ -114,7 +115,7 @@ class Trainer:
         if donor.recipe != self.recipe:
             raise UsageError(f"{path}: made with another recipe; use a new folder, or the recipe of this run")
         net = build_net(self.recipe, donor.normalisation)
-        net.to(self.device, memory_format=torch.channels_last)
+        self._place(net)
         average = copy.deepcopy(net).eval()
         net.load_state_dict(donor.data["net"])
         average.load_state_dict(donor.data["average"])
@@ -122,7 +123,14 @@ class Trainer:
         optimiser.load_state_dict(donor.data["optimiser"])
         data = donor.data
         return State(
-            net, average, optimiser, donor.normalisation, data["epoch"], data["best"], data["best_epoch"], data["history"]
+            net,
+            average,
+            optimiser,
+            donor.normalisation,
+            data["epoch"],
+            data["best"],
+            data["best_epoch"],
+            data["history"],
         )
 
     def run(self, state: State, report: Report) -> State:
@@ -169,14 +177,15 @@ class Trainer:
             for group in state.optimiser.param_groups:
                 group["lr"] = rate * group["factor"]
             loss = self._loss(state.net, batch)
-            if not math.isfinite(float(loss)):
-                raise InputError(f"{self.folder}: the loss is {float(loss)} at step {step}; lower schedule.rate")
+            value = loss.item()
+            if not math.isfinite(value):
+                raise InputError(f"{self.folder}: the loss is {value} at step {step}; lower schedule.rate")
             state.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
             state.optimiser.step()
             self._follow(state, step)
-            total += float(loss)
+            total += value
         return total / max(1, schedule.steps)
 
     def _loss(self, net: UNet, batch: Batch) -> torch.Tensor:
@@ -203,6 +212,10 @@ class Trainer:
                     value.lerp_(theirs[name], 1 - keep)
                 else:
                     value.copy_(theirs[name])
+
+    def _place(self, net: UNet) -> None:
+        # Channels last is what matrix units want; mypy's stubs of Module.to do not know it.
+        net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _optimiser(self, net: UNet) -> torch.optim.Optimizer:
         schedule = self.recipe.schedule
@@ -256,7 +269,7 @@ class Checkpoint:
         return net.eval()
 
     def normalisation_for(self, recipe: Recipe) -> Normalisation:
-        """This run's normalisation for the bands of another recipe.
+        """Normalisation of this checkpoint for the bands of another recipe.
 
         Raises
         ------
@@ -285,8 +298,13 @@ class Checkpoint:
         UsageError
             If the widths or features differ.
         """
-        if recipe.model.widths != self.recipe.model.widths or recipe.model.features != self.recipe.model.features:
-            raise UsageError(f"{self.path}: --init needs the same model.widths and model.features as this recipe's")
+        if (
+            recipe.model.widths != self.recipe.model.widths
+            or recipe.model.features != self.recipe.model.features
+        ):
+            raise UsageError(
+                f"{self.path}: --init needs the same model.widths and model.features as this recipe's"
+            )
         weights = dict(self.data["average"])
         places = [self.recipe.bands.index(b) if b in self.recipe.bands else -1 for b in recipe.bands]
         extra = len(recipe.model.features)
@@ -322,8 +340,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(
             path, data, recipe_from_dict(data["recipe"]), Normalisation(transform, tuple(mean), tuple(std))
         )
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, ValueError) as error:
-        raise UsageError(f"{path}: expected a checkpoint of 'cloudmask train': {error}") from error
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        EOFError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"{path}: expected a checkpoint of 'cloudmask train', found: {reason}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -339,5 +366,5 @@ def write_text(path: Path, text: str) -> None:
 def _has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is fast: tensor cores, or AVX-512 BF16 and better on the CPU."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

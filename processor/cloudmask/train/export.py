@@ -1,0 +1,211 @@
+"""A trained net as an ONNX file with its card, checked against PyTorch."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .. import __version__
+from ..card import METADATA_KEY, parse_card
+from ..classes import SURFACE_CLASSES
+from ..errors import ModelError, OutputError, UsageError
+from ..onnx_model import OnnxModel, file_hash
+from .features import FEATURE_BANDS, Indices
+from .net import MULTIPLE, UNet, receptive_field
+from .recipe import Recipe
+from .trainer import Checkpoint, write_text
+
+OPSET = 17
+_TILE = 512
+_TOLERANCE = 1e-4
+"""Largest difference in probability between PyTorch and ONNX Runtime, both in float32."""
+
+
+def fold(net: UNet, bands: Sequence[str], keep: Sequence[str]) -> UNet:
+    """The net for inference on some of its bands: norms in the convolutions, absence in the bias.
+
+    Parameters
+    ----------
+    net : UNet
+        Trained on `bands`.
+    bands : sequence of str
+        Its bands in order.
+    keep : sequence of str
+        Bands of the new net in order.
+
+    Raises
+    ------
+    UsageError
+        If a band to keep is not one of the net's.
+    """
+    strange = [b for b in keep if b not in bands]
+    if strange:
+        raise UsageError(
+            f"cannot export band {', '.join(strange)}: the net was trained on {', '.join(bands)}"
+        )
+    out = copy.deepcopy(net).eval()
+    places = [bands.index(b) for b in keep]
+    left = [i for i in range(len(bands)) if i not in places]
+    columns = list(places)
+    if out.indices is not None:
+        old = out.indices
+        names = [n for n in old.names if set(FEATURE_BANDS[n]) <= set(keep)]
+        columns += [len(bands) + old.names.index(n) for n in names]
+        mean, std = old.mean.flatten()[places].tolist(), old.std.flatten()[places].tolist()
+        out.indices = Indices(keep, names, mean, std, "sqrt" if old.squared else "none")
+    stem = nn.Conv2d(len(columns), out.stem.out_channels, 3, 2, 1, bias=True)
+    with torch.no_grad():
+        stem.weight.copy_(out.stem.weight[:, columns])
+        assert stem.bias is not None
+        stem.bias.copy_(out.absent[left].sum(0))
+    out.stem = fuse_conv_bn_eval(stem.eval(), out.stem_norm)
+    out.stem_norm = nn.Identity()  # type: ignore[assignment]
+    for module in list(out.modules()):
+        if isinstance(module, nn.Sequential) and len(module) == 3 and isinstance(module[1], nn.BatchNorm2d):
+            convolution, norm = module[0], module[1]
+            assert isinstance(convolution, nn.Conv2d)
+            module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return out.eval()
+
+
+def model_card(
+    recipe: Recipe, checkpoint: Checkpoint, keep: Sequence[str], *, name: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The card of an exported net as JSON values, without the hash."""
+    places = [recipe.bands.index(b) for b in keep]
+    normalisation = checkpoint.normalisation
+    reach = receptive_field(recipe.model.widths)
+    margin = -(-min(reach, _TILE // 4) // 16) * 16
+    card: dict[str, Any] = {
+        "name": name,
+        "title": recipe.title or name,
+        "version": "1.0.0",
+        "level": recipe.level,
+        "bands": list(keep),
+        "gsd": int(recipe.gsd),
+        "input": {
+            "scale": 1.0,
+            "transform": normalisation.transform,
+            "mean": [normalisation.mean[i] for i in places],
+            "std": [normalisation.std[i] for i in places],
+        },
+        "output": {"activation": "softmax", "classes": [c.key for c in SURFACE_CLASSES]},
+        "tile": {"size": _TILE, "margin": margin, "multiple": MULTIPLE, "fixed": False},
+        "opset": OPSET,
+        "licence": recipe.licence,
+        "training_data": recipe.training_data or f"recipe {recipe.name}",
+        "source": f"cloudmask {__version__}, recipe {recipe.name}, epoch {checkpoint.data['best_epoch'] + 1}",
+        "citation": recipe.citation,
+        "rank": 0,
+        "trained": datetime.date.today().isoformat(),
+        "recipe_sha256": hashlib.sha256(
+            json.dumps(checkpoint.data["recipe"], sort_keys=True).encode()
+        ).hexdigest(),
+    }
+    card.update(extra)
+    return card
+
+
+def export_model(
+    checkpoint: Checkpoint,
+    path: Path,
+    *,
+    keep: Sequence[str] | None = None,
+    name: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write ``path`` (ONNX) and its card beside it, and check it against PyTorch.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        What to export: its averaged weights.
+    path : Path
+        The ONNX file; N, H and W stay dynamic.
+    keep : sequence of str, optional
+        Bands of the exported net, by default all the recipe's.
+    name : str, optional
+        Name in the card, by default the recipe's.
+    extra : mapping, optional
+        More keys for the card (rank, scores, limits).
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime does not agree with PyTorch.
+    OutputError
+        If a file cannot be written.
+    """
+    recipe = checkpoint.recipe
+    bands = tuple(keep or recipe.bands)
+    net = fold(checkpoint.net(), recipe.bands, bands)
+    card = model_card(recipe, checkpoint, bands, name=name or recipe.name, extra=extra or {})
+    part = path.with_name(path.name + ".part")
+    axes = {0: "n", 2: "h", 3: "w"}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's notes on its own future
+            torch.onnx.export(
+                net,
+                (torch.zeros(1, len(bands), 64, 64),),
+                str(part),
+                opset_version=OPSET,
+                dynamo=False,
+                input_names=["input"],
+                output_names=["output"],
+                dynamic_axes={"input": axes, "output": axes},
+            )
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write the model: {error}") from error
+    finish(path, card)
+    check_equal(net, path, len(bands))
+    return path
+
+
+def finish(path: Path, card: dict[str, Any]) -> None:
+    """Write the card into the file's metadata and, with the hash, beside it."""
+    import onnx
+
+    parse_card(card, str(path))
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(card)})
+    part = path.with_name(path.name + ".part")
+    onnx.save(model, str(part))
+    os.replace(part, path)
+    write_text(path.with_suffix(".json"), json.dumps({**card, "sha256": file_hash(path)}, indent=1) + "\n")
+
+
+def check_equal(net: UNet, path: Path, bands: int) -> float:
+    """Largest difference in probability on random input of two sizes.
+
+    Raises
+    ------
+    ModelError
+        If it is larger than float32 rounding explains.
+    """
+    model = OnnxModel(path, device="cpu")
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for shape in ((2, bands, 64, 96), (1, bands, 160, 128)):
+        x = rng.standard_normal(shape).astype(np.float32)
+        with torch.no_grad():
+            ours = net(torch.from_numpy(x)).softmax(1).numpy()
+        worst = max(worst, float(np.abs(ours - model.predict(x)).max()))
+    if worst > _TOLERANCE:
+        raise ModelError(
+            f"{path}: ONNX Runtime and PyTorch differ by {worst:g} in probability; expected {_TOLERANCE:g}"
+        )
+    return worst

@@ -1,0 +1,169 @@
+"""A training run in its folder: recipe, versions, pools, curves, checkpoints, metrics, model."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..errors import DeviceError, OutputError, UsageError
+from .batches import Batches
+from .export import export_model
+from .pool import PatchSet
+from .recipe import Recipe, SourceSpec, load_recipe, recipe_to_dict
+from .simulation import fingerprint
+from .sources import Joined, open_source
+from .trainer import Trainer, load_checkpoint, write_text
+
+_PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may be told besides its recipe; none of it changes the result.
+
+    Attributes
+    ----------
+    cache : Path or None
+        Folder for pools of simulated patches, by default ``pools`` in the run folder.
+    workers : int
+        Processes that simulate.
+    threads : int
+        Threads of PyTorch; 0 leaves its default.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    cache: Path | None = None
+    workers: int = 1
+    threads: int = 0
+    device: str = "auto"
+
+
+Say = Callable[[str], None]
+
+
+def train(
+    recipe_path: Path,
+    folder: Path,
+    settings: Settings,
+    say: Say,
+    *,
+    init: Path | None = None,
+    resume: bool = False,
+) -> Path:
+    """Run a recipe to its end and export the best epoch.
+
+    Parameters
+    ----------
+    recipe_path : Path
+        TOML file.
+    folder : Path
+        Run folder, new unless `resume`.
+    settings : Settings
+        Machine matters.
+    say : callable
+        Takes a line of progress.
+    init : Path, optional
+        Checkpoint whose weights to start from.
+    resume : bool
+        Go on from the folder's last checkpoint.
+
+    Returns
+    -------
+    Path
+        The exported ONNX model.
+
+    Raises
+    ------
+    UsageError, InputError, OutputError, ModelError
+        With the reason in one line.
+    """
+    recipe = load_recipe(recipe_path)
+    device = _device(settings)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    _prepare(folder, recipe_path, recipe, device, resume)
+    cache = settings.cache or folder / "pools"
+
+    def open_all(specs: tuple[SourceSpec, ...], teach: bool) -> list[tuple[float, PatchSet]]:
+        out = []
+        for spec in specs:
+            what = f"{spec.kind} {spec.path or spec.seed}".strip()
+
+            def progress(done: int, total: int, what: str = what) -> None:
+                if done == total or done % max(1, total // 20) == 0:
+                    say(f"{what}: {done} of {total} patches")
+
+            patches = open_source(
+                spec, recipe, cache, workers=settings.workers, progress=progress, teach=teach
+            )
+            say(f"{what}: {len(patches)} samples")
+            out.append((spec.weight, patches))
+        return out
+
+    training = open_all(recipe.train, True)
+    validation = Joined([s for _, s in open_all(recipe.validation, False)])
+    scenes = Joined([s for _, s in open_all(recipe.scenes, False)])
+    trainer = Trainer(recipe, folder, Batches(recipe, training), validation, scenes, device)
+    state = trainer.resume() if resume else trainer.start(init)
+
+    def report(row: dict[str, Any]) -> None:
+        scores = row["validation"]
+        dice = " ".join(f"{k} {v:.3f}" for k, v in scores.items() if k not in ("mean", "pixels", "accuracy"))
+        false = " ".join(
+            f"{s['name'].split(':')[0][-16:]} {s['false']:.3f}" for s in row["scenes"] if "false" in s
+        )
+        say(
+            f"epoch {row['epoch'] + 1}: loss {row['loss']:.4f}; Dice {dice}; "
+            f"false {false}; score {row['score']:.4f}"
+        )
+
+    trainer.run(state, report)
+    best = load_checkpoint(folder / "best.pt")
+    return export_model(best, folder / f"{recipe.name}.onnx")
+
+
+def _device(settings: Settings) -> str:
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device cuda: PyTorch finds no CUDA device; use --device cpu")
+    if settings.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return settings.device
+
+
+def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, resume: bool) -> None:
+    """Make the run folder and write into it what the run depends on."""
+    if resume:
+        if not (folder / "last.pt").is_file():
+            raise UsageError(f"{folder}: nothing to resume: no last.pt")
+        return
+    if (folder / "last.pt").exists():
+        raise UsageError(f"{folder}: holds a run already; go on with --resume, or name a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make the run folder: {error.strerror}") from error
+    write_text(folder / "recipe.toml", recipe_path.read_text("utf-8"))
+    write_text(folder / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1))
+    versions = {"cloudmask": __version__, "simulator": fingerprint(), "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    machine = {
+        "device": device,
+        "machine": platform.machine(),
+        "system": sys.platform,
+        "threads": torch.get_num_threads(),
+    }
+    write_text(folder / "versions.json", json.dumps({"versions": versions, "machine": machine}, indent=1))

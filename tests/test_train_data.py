@@ -1,0 +1,126 @@
+"""Samples, turns, windows, batches, labels by difference, teachers, pools."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cloudmask.errors import InputError, UsageError
+from cloudmask.train.arrays import read_arrays
+from cloudmask.train.difference import difference_labels
+from cloudmask.train.recipe import SourceSpec
+from cloudmask.train.sample import IGNORE, Sample, coarsen
+from cloudmask.train.turns import possible_turns
+
+BANDS = ("B02", "B04", "B08", "B10", "B11")
+
+
+@pytest.mark.parametrize("azimuth", [30.0, 80.0, 135.0, 170.0, math.nan])
+def test_turns_move_shadows_as_they_move_the_sun(azimuth: float) -> None:
+    """A bar that points at the sun still does after every turn, and the sun stays in the east."""
+    known = 140.0 if math.isnan(azimuth) else azimuth
+    image = np.zeros((101, 101))
+    for step in range(45):
+        image[
+            round(50 - step * math.cos(math.radians(known))), round(50 + step * math.sin(math.radians(known)))
+        ] = 1
+    turns = possible_turns(azimuth)
+    assert len(turns) >= 2
+    for turn in turns:
+        rows, cols = np.nonzero(turn.apply(image))
+        found = math.degrees(math.atan2(cols.mean() - 50, 50 - rows.mean())) % 360
+        assert found == pytest.approx(turn.azimuth(known), abs=1.5)
+        assert 10 < found < 195
+
+
+def test_coarsen_votes_and_keeps_missing_missing() -> None:
+    values = np.ones((1, 4, 4), np.float32)
+    values[0, 0, 0] = np.nan
+    labels = np.array([[0, 0, 3, 3], [0, 1, 3, 3], [0, 1, 2, 2], [1, 0, 2, IGNORE]], np.uint8)
+    out = coarsen(Sample("s", values, labels, 10.0), 2)
+    assert out.gsd == 20.0
+    assert np.isnan(out.values[0]).tolist() == [[True, False], [False, False]]
+    assert out.labels.tolist() == [[0, 3], [IGNORE, 2]]
+
+
+def scene_pair() -> tuple[np.ndarray, np.ndarray]:
+    clear = np.empty((5, 120, 120), np.float32)
+    clear[:] = np.array([0.08, 0.07, 0.3, 0.001, 0.2], np.float32)[:, None, None]
+    cloudy = clear.copy()
+    cloudy[:, 10:40, 10:40] = np.array([0.6, 0.6, 0.65, 0.002, 0.4], np.float32)[:, None, None]
+    cloudy[:, 50:80, 20:50] *= np.array([0.9, 0.7, 0.4, 1, 0.4], np.float32)[:, None, None]
+    cloudy[:, 10:50, 70:110] += np.array([0.06, 0.06, 0.05, 0.012, 0.02], np.float32)[:, None, None]
+    cloudy[2, 90:110, 20:60] = 0.15  # harvested: darker in the near infrared, brighter in SWIR
+    cloudy[4, 90:110, 20:60] = 0.3
+    return cloudy, clear
+
+
+def test_difference_labels_name_what_is_sure_and_leave_change_alone() -> None:
+    labels = difference_labels(*scene_pair(), BANDS)
+    assert (labels[14:36, 14:36] == 3).all()
+    assert (labels[56:74, 26:44] == 1).all()
+    assert (labels[18:42, 78:102] == 2).all()
+    assert (labels[92:108, 22:58] == IGNORE).all()
+    assert (labels[60:80, 80:110] == 0).all()
+
+
+def test_shadow_needs_a_cloud_near_it() -> None:
+    cloudy, clear = scene_pair()
+    cloudy[:, 10:40, 10:40] = clear[:, 10:40, 10:40]
+    assert not (difference_labels(cloudy, clear, BANDS) == 1).any()
+
+
+def test_difference_needs_its_bands() -> None:
+    cloudy, clear = scene_pair()
+    with pytest.raises(UsageError, match="need band B11"):
+        difference_labels(cloudy[:4], clear[:4], BANDS[:4])
+
+
+def test_arrays_are_read_by_name_averaged_and_scaled(tmp_path: Path) -> None:
+    x = np.full((8, 8, 2), 2000, np.uint16)
+    x[..., 1] = 4000
+    y = np.zeros((8, 8), np.uint8)
+    y[:4] = 3
+    np.savez(tmp_path / "a.npz", x=x, y=y, bands=np.array(["B08", "B02"]))
+    spec = SourceSpec("arrays", path=str(tmp_path))
+    (sample,) = read_arrays(spec, ("B02", "B03", "B08"), 20.0)
+    assert sample.values.shape == (3, 4, 4)
+    assert np.allclose(sample.values[:, 0, 0], [0.4, np.nan, 0.2], equal_nan=True)
+    assert (sample.labels[:2] == 3).all()
+    assert (sample.labels[2:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "named"),
+    [
+        ({"x": np.zeros((4, 4, 2), np.float32)}, "'bands' is missing"),
+        ({"x": np.zeros((4, 4, 2), np.float32), "bands": np.array(["B02", "B03"])}, "'y' is missing"),
+        (
+            {
+                "x": np.zeros((4, 4, 2), np.float32),
+                "bands": np.array(["B02"]),
+                "y": np.zeros((4, 4), np.uint8),
+            },
+            r"expected \(rows, cols, 1 bands\)",
+        ),
+        (
+            {
+                "x": np.zeros((4, 4, 1), np.float32),
+                "bands": np.array(["B02"]),
+                "y": np.zeros((5, 4), np.uint8),
+            },
+            "labels of shape",
+        ),
+    ],
+)
+def test_unusable_arrays_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], named: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(InputError, match=named):
+        read_arrays(SourceSpec("arrays", path=str(tmp_path)), ("B02",), 10.0)
+
+
+def test_not_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_text("no", "utf-8")
+    with pytest.raises(InputError, match="cannot read as .npz"):
+        read_arrays(SourceSpec("arrays", path=str(tmp_path)), ("B02",), 10.0)

@@ -1,0 +1,134 @@
+"""The net: sizes, reach, independence of the tile, bands that are absent, indices, losses."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
+
+from cloudmask.errors import UsageError
+from cloudmask.train.export import fold
+from cloudmask.train.features import Indices
+from cloudmask.train.losses import distillation_loss, supervised_loss
+from cloudmask.train.net import UNet, receptive_field
+
+BANDS = ("B02", "B03", "B04", "B08", "B10", "B11")
+WIDTHS = (4, 6, 8, 8, 8)
+
+
+def trained_looking(indices: Indices | None = None) -> UNet:
+    """A net whose norms and absences are not the trivial ones."""
+    torch.manual_seed(0)
+    net = UNet(len(BANDS), WIDTHS, indices)
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.2)
+                module.running_var.uniform_(0.5, 1.5)
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.2)
+        net.absent.normal_()
+    return net.eval()
+
+
+def test_a_pixel_matters_no_further_than_the_stated_reach() -> None:
+    net = trained_looking()
+    reach = receptive_field(WIDTHS)
+    side = 64 * (reach // 32 + 2)
+    x = torch.randn(1, len(BANDS), side, 64, requires_grad=True)
+    centre = side // 2
+    net(x)[0, :, centre, 32].sum().backward()
+    assert x.grad is not None
+    rows = np.flatnonzero(x.grad.abs().sum((0, 1, 3)).numpy())
+    assert rows.max() - centre <= reach
+    assert centre - rows.min() <= reach
+    assert reach * 20 > 1000  # a kilometre at 20 m: a shadow and its cloud
+
+
+def test_tile_does_not_matter_beyond_the_reach() -> None:
+    net = trained_looking()
+    reach = -(-receptive_field(WIDTHS) // 32) * 32
+    side = 2 * reach + 64
+    x = torch.randn(1, len(BANDS), side + 64, side)
+    with torch.no_grad():
+        large = net(x)[..., 64 + reach : 64 + side - reach, reach : side - reach]
+        small = net(x[:, :, 64:])[..., reach : side - reach, reach : side - reach]
+    assert large.shape[-1] == 64
+    assert torch.allclose(large, small, atol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [BANDS, ("B04", "B02", "B08")])
+def test_folding_changes_nothing(keep: tuple[str, ...]) -> None:
+    net = trained_looking()
+    full = torch.randn(2, len(BANDS), 64, 96)
+    places = [BANDS.index(b) for b in keep]
+    absent = torch.ones(2, len(BANDS))
+    absent[:, places] = 0
+    with torch.no_grad():
+        expected = net(full * (1 - absent)[:, :, None, None], absent)
+        found = fold(net, BANDS, keep)(full[:, places])
+    assert torch.allclose(expected, found, atol=1e-4)
+
+
+def test_folding_drops_indices_whose_bands_are_gone() -> None:
+    means, stds = [0.3] * len(BANDS), [0.1] * len(BANDS)
+    net = trained_looking(Indices(BANDS, ("ndvi", "cirrus"), means, stds, "sqrt"))
+    keep = ("B02", "B03", "B04", "B08")
+    full = torch.randn(1, len(BANDS), 32, 32)
+    absent = torch.tensor([[0.0, 0, 0, 0, 1, 1]])
+    with torch.no_grad():
+        expected = net(full * (1 - absent)[:, :, None, None], absent)
+        folded = fold(net, BANDS, keep)
+        found = folded(full[:, :4])
+    assert folded.indices is not None
+    assert folded.indices.names == ("ndvi",)
+    assert torch.allclose(expected, found, atol=1e-4)
+
+
+def test_indices_are_those_of_reflectance_and_zero_where_missing() -> None:
+    mean, std = [0.4] * len(BANDS), [0.2] * len(BANDS)
+    layer = Indices(BANDS, ("ndvi", "ndsi", "hot"), mean, std, "sqrt")
+    reflectance = torch.tensor([0.1, 0.12, 0.08, 0.4, 0.001, 0.2]).view(1, -1, 1, 1)
+    x = (reflectance.sqrt() - 0.4) / 0.2
+    ndvi, ndsi, hot = layer(x)[0, len(BANDS) :, 0, 0].tolist()
+    assert ndvi == pytest.approx((0.4 - 0.08) / 0.48, abs=1e-4)
+    assert ndsi == pytest.approx((0.12 - 0.2) / 0.32, abs=1e-4)
+    assert hot == pytest.approx(10 * (0.1 - 0.04 - 0.08), abs=1e-4)
+    x[:, BANDS.index("B11")] = 0
+    assert layer(x)[0, len(BANDS) + 1, 0, 0] == 0
+
+
+def test_unknown_or_impossible_indices_are_refused() -> None:
+    with pytest.raises(UsageError, match="unknown feature 'evi'"):
+        Indices(BANDS, ("evi",), [0] * 6, [1] * 6, "none")
+    with pytest.raises(UsageError, match="'ndsi' needs B11"):
+        Indices(BANDS[:4], ("ndsi",), [0] * 4, [1] * 4, "none")
+
+
+def test_supervised_loss_ignores_and_falls_with_the_truth() -> None:
+    labels = torch.randint(0, 4, (2, 8, 8))
+    weights = torch.ones(4)
+    right = torch.nn.functional.one_hot(labels, 4).movedim(-1, 1).float() * 20
+    assert supervised_loss(right, labels, weights, 0.5, 0.0) < 0.02
+    wrong = right.roll(1, dims=1)
+    assert supervised_loss(wrong, labels, weights, 0.5, 0.0) > 5
+    half = labels.clone()
+    half[:, :4] = 255
+    mixed = torch.cat([wrong[:, :, :4], right[:, :, 4:]], 2)
+    assert supervised_loss(mixed, half, weights, 0.5, 0.0) < 0.02
+    assert supervised_loss(wrong, torch.full_like(labels, 255), weights, 0.5, 0.0) == 0
+
+
+def test_a_teacher_of_one_kind_of_cloud_does_not_care_which_kind() -> None:
+    soft = torch.zeros(1, 4, 4, 4)
+    soft[:, 3] = 1  # the teacher is sure of cloud
+    soft[:, :, 0] = float("nan")
+    groups = torch.tensor([[0, 1, 3, 3]])
+
+    def loss(place: int) -> float:
+        logits = torch.zeros(1, 4, 4, 4)
+        logits[:, place] = 20
+        return float(distillation_loss(logits, soft, groups))
+
+    assert loss(2) < 1e-3
+    assert loss(3) < 1e-3
+    assert loss(0) > 5

@@ -1,0 +1,216 @@
+"""Runs: the same curve after a kill, other bands from the same weights, export, int8, pools, errors."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
+pytest.importorskip("onnxruntime")
+
+from cloudmask.cli import main
+from cloudmask.errors import UsageError
+from cloudmask.onnx_model import OnnxModel
+from cloudmask.train.export import export_model
+from cloudmask.train.pool import pool_folder, simulated_pool
+from cloudmask.train.quantise import quantise
+from cloudmask.train.recipe import load_recipe
+from cloudmask.train.trainer import Trainer, load_checkpoint
+
+RECIPE = """
+name = "tiny"
+level = "L1C"
+bands = ["B02", "B03", "B04", "B08"]
+patch = 64
+[model]
+widths = [4, 6]
+[augment]
+drop = 0.5
+band_sets = [["B02", "B03", "B04"]]
+[schedule]
+epochs = 3
+steps = 4
+batch = 4
+crop = 32
+rate = 0.01
+warmup = 2
+{schedule}
+[[train]]
+kind = "arrays"
+path = "{data}"
+[[validation]]
+kind = "arrays"
+path = "{data}"
+[[scenes]]
+kind = "arrays"
+path = "{data}"
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dark ground with bright squares, at 20 m."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.05, 0.1, (3, 64, 64, 4)).astype(np.float32)
+    y = np.zeros((3, 64, 64), np.uint8)
+    for i in range(3):
+        x[i, 10 * i : 10 * i + 20, 8:40] += 0.5
+        y[i, 10 * i : 10 * i + 20, 8:40] = 3
+    np.savez(folder / "a.npz", x=x, y=y, bands=np.array(["B02", "B03", "B04", "B08"]), gsd=20.0)
+    return folder
+
+
+def write(folder: Path, data: Path, schedule: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE.replace("{schedule}", schedule).replace("{data}", data.as_posix()), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    assert main(["train", str(write(folder / "in", data)), "-o", str(folder / "out"), "-q"]) == 0
+    return folder / "out"
+
+
+def curve(folder: Path) -> list[float]:
+    return [row["loss"] for row in json.loads((folder / "metrics.json").read_text("utf-8"))]
+
+
+def test_run_folder_is_complete_and_learns(run: Path) -> None:
+    names = {p.name for p in run.iterdir()}
+    assert {
+        "recipe.toml",
+        "recipe.json",
+        "versions.json",
+        "curves.png",
+        "best.pt",
+        "tiny.onnx",
+        "tiny.json",
+    } <= names
+    assert (run / "curves.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert not [n for n in names if n.endswith(".part")]
+    assert curve(run)[-1] < curve(run)[0]
+
+
+def test_resumed_run_follows_the_same_curve(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Trainer._epoch
+
+    def killed(self: Trainer, state: object) -> float:
+        if state.epoch == 1:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return whole(self, state)  # type: ignore[arg-type]
+
+    recipe = write(tmp_path, data)
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q"]) == 130
+    monkeypatch.setattr(Trainer, "_epoch", whole)
+    assert len(curve(tmp_path / "out")) == 1
+    assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q", "--resume"]) == 0
+    assert curve(tmp_path / "out") == pytest.approx(curve(run), rel=1e-6)
+
+
+def test_run_is_neither_overwritten_nor_resumed_by_another_recipe(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = write(tmp_path, data)
+    assert main(["train", str(recipe), "-o", str(run), "-q"]) == 2
+    other = write(tmp_path / "other", data, "weight_decay = 0.5")
+    assert main(["train", str(other), "-o", str(run), "-q", "--resume"]) == 2
+    assert main(["train", str(recipe), "-o", str(tmp_path / "none"), "-q", "--resume"]) == 2
+
+
+def test_init_takes_weights_bands_and_freezes_the_encoder(run: Path, data: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, data, "freeze_encoder = true\naverage = 0.0")
+    text = path.read_text("utf-8").replace('"B03", "B04", "B08"]\npatch', '"B04", "B08", "B11"]\npatch')
+    path.write_text(
+        text.replace('band_sets = [["B02", "B03", "B04"]]', 'band_sets = [["B02", "B04"]]'), "utf-8"
+    )
+    out = tmp_path / "out"
+    assert main(["train", str(path), "-o", str(out), "-q", "--init", str(run / "best.pt")]) == 0
+    old, new = load_checkpoint(run / "best.pt"), load_checkpoint(out / "best.pt")
+    before, after = old.data["average"], new.data["average"]
+    assert torch.equal(after["stem.weight"][:, 0], before["stem.weight"][:, 0])
+    assert torch.equal(after["stem.weight"][:, 1], before["stem.weight"][:, 2])
+    assert not after["stem.weight"][:, 3].any()
+    assert not torch.equal(after["head.weight"], before["head.weight"])
+    assert new.normalisation.mean[1] == old.normalisation.mean[2]
+
+
+def test_early_stopping(data: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path, data, "patience = 1")
+    text = (
+        recipe.read_text("utf-8").replace("rate = 0.01", "rate = 1e-12").replace("epochs = 3", "epochs = 9")
+    )
+    recipe.write_text(text, "utf-8")
+    assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q"]) == 0
+    assert len(curve(tmp_path / "out")) < 9
+
+
+def test_export_with_fewer_bands_has_a_card_that_runs(run: Path, tmp_path: Path) -> None:
+    path = export_model(
+        load_checkpoint(run / "best.pt"), tmp_path / "m.onnx", keep=("B04", "B02"), name="two"
+    )
+    model = OnnxModel(path, device="cpu")
+    assert (model.card.name, model.card.bands, model.card.opset) == ("two", ("B04", "B02"), 17)
+    assert model.card.sha256
+    (tmp_path / "m.json").unlink()
+    assert OnnxModel(path, device="cpu").card.bands == ("B04", "B02")  # from the file's metadata
+    with pytest.raises(UsageError, match="B11"):
+        export_model(load_checkpoint(run / "best.pt"), tmp_path / "n.onnx", keep=("B11",))
+
+
+def test_int8_agrees_mostly_and_is_int8(run: Path, tmp_path: Path, data: Path) -> None:
+    import onnx
+
+    full = tmp_path / "tiny.onnx"
+    for name in ("tiny.onnx", "tiny.json"):
+        shutil.copy(run / name, tmp_path / name)
+    card = OnnxModel(full, device="cpu").card
+    with np.load(data / "a.npz") as held:
+        tiles = [card.input.normalise(x.transpose(2, 0, 1).copy()) for x in held["x"]]
+    agreement = quantise(full, tmp_path / "fast.onnx", tiles)
+    assert agreement > 0.9
+    graph = onnx.load(str(tmp_path / "fast.onnx")).graph
+    assert any(i.data_type == onnx.TensorProto.INT8 for i in graph.initializer)
+    assert OnnxModel(tmp_path / "fast.onnx", device="cpu").card.name == "tiny-int8"
+    with pytest.raises(UsageError, match="at least 2 tiles"):
+        quantise(full, tmp_path / "none.onnx", tiles[:1])
+
+
+def test_pool_continues_where_it_stopped(tmp_path: Path, data: Path) -> None:
+    path = write(tmp_path, data)
+    text = path.read_text("utf-8").replace(
+        f'[[train]]\nkind = "arrays"\npath = "{data.as_posix()}"',
+        '[[train]]\nkind = "simulation"\ncount = 3\nseed = 5',
+    )
+    path.write_text(text, "utf-8")
+    recipe = load_recipe(path)
+    seen: list[tuple[int, int]] = []
+    pool = simulated_pool(
+        tmp_path, recipe, recipe.train[0], workers=1, progress=lambda done, total: seen.append((done, total))
+    )
+    first = pool.get(1)
+    pool.path(6).unlink()
+    again = simulated_pool(
+        tmp_path, recipe, recipe.train[0], workers=1, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3), (3, 3)]
+    assert np.array_equal(first.values, again.get(1).values, equal_nan=True)
+    assert len({tuple(pool.get(i).labels.ravel()[:999]) for i in range(3)}) > 1
+    assert pool_folder(tmp_path, recipe, recipe.train[0]) == pool.folder
+
+
+def test_not_a_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    path.write_bytes(b"no")
+    with pytest.raises(UsageError, match="expected a checkpoint"):
+        load_checkpoint(path)
+    with pytest.raises(UsageError, match="no such checkpoint"):
+        load_checkpoint(tmp_path / "y.pt")
