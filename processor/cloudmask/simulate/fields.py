@@ -53,7 +53,8 @@ def power_law(
     outer : float
         Scale in pixels beyond which power is constant.
     inner : float
-        Scale in pixels below which the field is smooth (Gaussian roll-off); 0 leaves it rough.
+        Scale in pixels below which the field is smoother: its power falls faster, by a factor of
+        ``(1 + (k inner)^2)^-0.8``; 0 leaves it rough.
     stretch : float
         Ratio of the scales along and across `angle` (streaks, cloud streets).
     angle : float
@@ -91,7 +92,7 @@ def _amplitude(
         k2 = kx * kx + ky * ky
     density = (k2 + np.float32(1.0 / outer**2)) ** np.float32(-slope / 4)
     if inner > 0:
-        density *= np.exp(k2 * np.float32(-((np.pi * inner) ** 2) / 2))
+        density *= (1 + k2 * np.float32(inner**2)) ** np.float32(-0.4)
     density[0, 0] = 0
     result: Array = density.astype(np.float32)
     return result
@@ -127,22 +128,26 @@ def block_mean(field: Array, block: int) -> Array:
 
 
 @lru_cache(maxsize=32)
-def _spread(n: int, block: int) -> Array:
-    """Matrix (n, ceil(n / block)) of linear interpolation between block centres."""
+def _taps(n: int, block: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array]:
+    """Blocks before and after each pixel, and the weight of the one after."""
     count = -(-n // block)
     position = np.clip((np.arange(n) + 0.5) / block - 0.5, 0, count - 1)
-    low = np.minimum(position.astype(int), max(count - 2, 0))
-    weight = position - low
-    matrix = np.zeros((n, count), np.float32)
-    matrix[np.arange(n), low] = 1 - weight
-    matrix[np.arange(n), np.minimum(low + 1, count - 1)] += weight
-    return matrix
+    before = np.floor(position).astype(np.intp)
+    return before, np.minimum(before + 1, count - 1), (position - before).astype(np.float32)
 
 
 def spread(coarse: Array, shape: tuple[int, int], block: int) -> Array:
     """Interpolate block values linearly to pixels; the inverse direction of :func:`block_mean`."""
-    result: Array = _spread(shape[0], block) @ coarse @ _spread(shape[1], block).T
-    return result
+    before, after, weight = _taps(shape[0], block)
+    tall = coarse[before]
+    tall += (coarse[after] - tall) * weight[:, None]
+    before, after, weight = _taps(shape[1], block)
+    # Gathered by columns of the small array: matrix products would start BLAS threads in every worker.
+    step = np.diff(tall, axis=1, append=tall[:, -1:])
+    out = np.take(step, before, axis=1)
+    out *= weight
+    out += np.take(tall, before, axis=1)
+    return out
 
 
 def shifted(field: Array, rows: int, cols: int) -> Array:

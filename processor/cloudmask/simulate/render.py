@@ -226,6 +226,8 @@ class Stage:
             dim = (air.down * air.up) ** share * gas_transmittance(
                 band, geometry.airmass, self._conditions.air, height
             )
+            # Air above the cloud throws part of its light back on it.
+            lit = lit / (1 - np.float32(air.sphere * share) * lit)
             cloud += np.float32(dim) * passed * lit
             up = _table(fluxes.transmitted_diffuse)[index]
             upward = upward * up

@@ -165,9 +165,16 @@ def simulate_scene(
     reflectance = np.empty((len(bands), *shape), np.float32)
     for i, band in enumerate(bands):
         reflectance[i] = stage.observed(band)
+    gaps = surface.missing()
+    if gaps is not None:
+        for i, band in enumerate(bands):
+            if band in surface.bands:
+                reflectance[i][gaps[surface.bands.index(band)]] = np.nan
     classes = classify(
         stage.contribution(), stage.contrast(), stage.illumination("B8A"), thresholds or Thresholds()
     )
+    if gaps is not None:
+        classes[gaps.all(axis=0)] = int(CloudClass.MISSING)
     return Scene(
         spec, conditions, bands, reflectance, classes, stage.optical_thickness(), stage.direct_transmittance
     )

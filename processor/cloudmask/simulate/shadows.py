@@ -86,7 +86,7 @@ def light_layer(
     *,
     asymmetry: float,
     convective: bool,
-    slices: int = 12,
+    slices: int = 24,
 ) -> Lighting:
     """March the beam through a layer.
 
@@ -141,6 +141,8 @@ def light_layer(
     # Light from all sides fills what the beam does not reach: about half in thick cloud.
     relief = np.clip(np.float32(0.45) + np.float32(0.55) * relief, 0.4, 1.35)
     relief[index == 0] = 1
+    # The slices' own edges are an artefact: blend them over one step of the march.
+    relief = ndimage.gaussian_filter(relief, max(0.5, shift / count / 2), mode="wrap", truncate=2)
     return Lighting(path, relief.astype(np.float32, copy=False))
 
 

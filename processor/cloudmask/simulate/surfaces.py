@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ..bands import BAND_NAMES, Level, parse_bands, parse_level
 from ..errors import InputError
@@ -23,6 +24,8 @@ class Surface(Protocol):
         Rows and columns at the scene's ground sampling distance.
     level : {"L1C", "L2A"}
         What :meth:`band` gives: reflectance at the top of a clear atmosphere or at the ground.
+    observed : bool
+        Whether the instrument's own blur and resolution are already in it.
     """
 
     @property
@@ -34,8 +37,15 @@ class Surface(Protocol):
     @property
     def level(self) -> Level: ...  # noqa: D102
 
+    @property
+    def observed(self) -> bool: ...  # noqa: D102
+
     def band(self, name: str) -> Array:
-        """Reflectance float32 (rows, cols) of one band."""
+        """Reflectance float32 (rows, cols) of one band, finite everywhere."""
+        ...
+
+    def missing(self) -> npt.NDArray[np.bool_] | None:
+        """Where nothing is known, bool (bands, rows, cols) in the order of `bands`; None: nowhere."""
         ...
 
 
@@ -57,7 +67,9 @@ class ArraySurface:
         If shape, bands or level do not fit.
     """
 
-    def __init__(self, reflectance: np.ndarray, bands: Sequence[str], level: str) -> None:
+    observed = True
+
+    def __init__(self, reflectance: npt.NDArray[np.floating], bands: Sequence[str], level: str) -> None:
         self._values = np.asarray(reflectance, np.float32)
         self.bands: tuple[str, ...] = parse_bands(bands)
         self.level: Level = parse_level(level)
@@ -67,9 +79,21 @@ class ArraySurface:
                 f"found shape {self._values.shape}"
             )
         self.shape: tuple[int, int] = (self._values.shape[1], self._values.shape[2])
+        self._missing: npt.NDArray[np.bool_] | None = None
+        known = np.isfinite(self._values)
+        if not known.all():
+            self._missing = ~known
+            # Blurs must not spread the gap: until the end it holds the mean of what is known.
+            self._values = np.where(known, self._values, np.float32(0))
+            means = self._values.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
+            self._values += self._missing * means[:, None, None].astype(np.float32)
+
+    def missing(self) -> npt.NDArray[np.bool_] | None:
+        """Where the array given was not finite."""
+        return self._missing
 
     def band(self, name: str) -> Array:
-        """Reflectance float32 (rows, cols) of one band; a view of the array given."""
+        """Reflectance float32 (rows, cols) of one band."""
         if name not in self.bands:
             raise InputError(f"surface has no band {name}; it has {', '.join(self.bands)}")
         return self._values[self.bands.index(name)]
@@ -88,12 +112,17 @@ class MosaicSurface:
         float32 (rows, cols): factor of all bands (relief shading, texture), about 1.
     """
 
+    observed = False
     level: Level = "L2A"
     bands: tuple[str, ...] = BAND_NAMES
 
-    def __init__(self, patch: np.ndarray, palette: Array, brightness: Array) -> None:
+    def __init__(self, patch: npt.NDArray[np.integer], palette: Array, brightness: Array) -> None:
         self._patch, self._palette, self._brightness = patch, palette, brightness
         self.shape: tuple[int, int] = (patch.shape[0], patch.shape[1])
+
+    def missing(self) -> None:
+        """Nothing is missing."""
+        return None
 
     def band(self, name: str) -> Array:
         """Reflectance at the ground float32 (rows, cols) of one band."""

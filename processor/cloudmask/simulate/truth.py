@@ -36,7 +36,7 @@ class Thresholds:
         Below this contribution a pixel counts as free of cloud; between `trace` and `thin` it is undefined.
     opaque : float
         Transmittance of the ground's contrast through the cloud to the sensor (delta-scaled direct
-        beam) under which it is cloud; .3 is an optical thickness of 4.6 for droplets and near the
+        beam) under which it is cloud; .4 is an optical thickness of 3.5 for droplets, about the
         3.6 that ISCCP draws between thin and thick (Rossow and Schiffer 1999, BAMS 80:2261).
     shadow : float
         Illumination in the near infrared (B8A) relative to clear sky, under which it is shadow.
@@ -46,7 +46,7 @@ class Thresholds:
 
     thin: float = 0.05
     trace: float = 0.015
-    opaque: float = 0.30
+    opaque: float = 0.40
     shadow: float = 0.80
     penumbra: float = 0.92
 
