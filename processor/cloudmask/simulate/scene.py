@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bands import LEVEL_BANDS, Level, parse_level
+from ..classes import CloudClass
 from ..errors import InputError, UsageError
 from .clouds import CLOUD_KINDS
 from .conditions import Conditions, draw_conditions
