@@ -16,6 +16,7 @@ EXTRAS = {
     "cpu": ["onnxruntime>=1.17", *DLR],
     "gpu": ["onnxruntime-gpu>=1.17", *DLR],
     "openvino": ["onnxruntime-openvino>=1.17", *DLR],
+    "train": ["torch>=2.4", "onnx>=1.16", "matplotlib>=3.7", 'tomli>=2; python_version < "3.11"'],
     "test": ["pytest>=8", "hypothesis>=6", "onnx>=1.16"],
     "lint": ["ruff==0.17.6", "mypy==2.4.1"],
 }
