@@ -14,10 +14,10 @@ import numpy as np
 
 from ..catalog import load_model
 from ..errors import CloudMaskError
-from ..result import Mask
 from ..model import Model
 from ..options import Options
 from ..pipeline import predict
+from ..result import Mask
 from .parameters import read_parameters
 from .sentinel2 import Scene, inspect
 from .source import SnapSource

@@ -88,7 +88,7 @@ def _copy_all(source: Any, product: Any, name: str) -> None:
     if clash:
         raise InputError(
             f"{name}: the source has a band {clash[0]} already, as if CloudMask had run on it; "
-            "set copySourceBands to false, or remove the band with a BandSelect node"
+            "set copySourceBands to false, or leave the band out with a Subset node"
         )
     utils = java_type("org.esa.snap.core.util.ProductUtils")
     virtual = []

@@ -1,0 +1,55 @@
+"""Calling SNAP's graph processing tool."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError, OutputError
+from .home import Snap
+
+
+def gpt_command(
+    snap: Snap,
+    graph: Path,
+    product: Path,
+    target: Path | None,
+    format_: str | None,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """The command line that runs a graph on a product.
+
+    Paths are made absolute: SNAP's Sentinel-2 reader fails on relative ones.
+
+    Raises
+    ------
+    InputError
+        If the product is not there.
+    OutputError
+        If the folder of the target is not there.
+    """
+    if not product.exists():
+        raise InputError(f"{product}: no such product")
+    command = [str(snap.gpt), str(graph), f"-Pinput={product.absolute()}"]
+    if target is not None:
+        if not target.absolute().parent.is_dir():
+            raise OutputError(f"{target.absolute().parent}: no such folder for the target; make it first")
+        command += ["-t", str(target.absolute())]
+    if format_ is not None:
+        command += ["-f", format_]
+    return [*command, *extra]
+
+
+def run_gpt(command: Sequence[str]) -> int:
+    """Run a command line with our streams and return its exit code.
+
+    Raises
+    ------
+    InputError
+        If it cannot be started.
+    """
+    try:
+        return subprocess.run(command, check=False).returncode
+    except OSError as error:
+        raise InputError(f"{command[0]}: cannot be started: {error.strerror}") from error
