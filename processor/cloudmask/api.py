@@ -15,6 +15,7 @@ from .array_source import ArraySource
 from .bands import parse_bands, parse_level
 from .catalog import load_model
 from .classes import CloudClass
+from .errors import UsageError
 from .model import Model
 from .options import Options, make_options
 from .pipeline import Progress, predict
@@ -137,7 +138,7 @@ def mask_array(
     progress : callable, optional
         Called with tiles done and tiles in all.
     **options
-        Fields of :class:`Options` but ``resolution``. Probabilities are kept unless
+        Fields of :class:`Options` but ``resolution`` and ``radiometric_offset``. Probabilities are kept unless
         ``probabilities=False``.
 
     Returns
@@ -151,6 +152,9 @@ def mask_array(
         InputError if the image is not what is expected, ModelError if no model does with the
         bands (the message names those that would do), DeviceError, UsageError.
     """
+    for fixed in ("resolution", "radiometric_offset"):
+        if fixed in options:
+            raise UsageError(f"mask_array takes no '{fixed}': the image is reflectance on its own grid")
     options.setdefault("probabilities", True)
     source = ArraySource(image, parse_bands(bands), gsd=gsd, level=parse_level(level))
     if model is None or isinstance(model, (str, Path)):
