@@ -7,9 +7,9 @@ the key ``cloudmask_card``. The pipeline knows no model by name; whatever has a 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,13 +17,14 @@ import numpy.typing as npt
 
 from .bands import LEVEL_BANDS, Level, parse_bands, parse_level
 from .classes import SURFACE_CLASSES, CloudClass, parse_class
-from .errors import CloudMaskError, ModelError
+from .errors import InputError, ModelError
 
 METADATA_KEY = "cloudmask_card"
 Transform = Literal["none", "sqrt"]
 Activation = Literal["none", "softmax"]
 
 _MAX_TILE = 4096
+_LARGEST = 1e30  # Beyond it a mean or deviation leaves the range of float32.
 
 
 @dataclass(frozen=True)
@@ -157,18 +158,16 @@ def parse_card(data: object, origin: str) -> ModelCard:
     """
     card = _Reader(data, origin, "card")
     name = card.text("name")
+    level_name, band_names = card.text("level"), card.texts("bands")
     try:
-        level = parse_level(card.text("level"))
-        bands = parse_bands(card.texts("bands"))
-    except CloudMaskError as error:
+        level, bands = parse_level(level_name), parse_bands(band_names)
+    except InputError as error:
         raise ModelError(f"{origin}: {error}") from error
     absent = [b for b in bands if b not in LEVEL_BANDS[level]]
     if absent:
         raise ModelError(f"{origin}: bands {', '.join(absent)} do not exist at level {level}")
     count = len(bands)
-    gsd = card.number("gsd", 5, 500)
-    if not float(gsd).is_integer():
-        raise ModelError(f"{origin}: key 'gsd': expected whole metres, found {gsd:g}")
+    gsd = float(card.whole("gsd", 5, 500))
 
     section = card.section("input")
     transform = section.choice("transform", ("none", "sqrt"), default="none")
@@ -178,14 +177,15 @@ def parse_card(data: object, origin: str) -> ModelCard:
         mean=section.numbers("mean", count, default=0.0),
         std=section.numbers("std", count, default=1.0),
     )
-    if min(spec.std) <= 0:
+    if min(spec.std) < 1 / _LARGEST:
         raise ModelError(f"{origin}: key 'input.std': expected positive numbers, found {min(spec.std):g}")
 
     section = card.section("output")
     activation = section.choice("activation", ("none", "softmax"))
+    class_names = section.texts("classes")
     try:
-        classes = tuple(parse_class(c) for c in section.texts("classes"))
-    except CloudMaskError as error:
+        classes = tuple(parse_class(c) for c in class_names)
+    except InputError as error:
         raise ModelError(f"{origin}: key 'output.classes': {error}") from error
     if len(set(classes)) != len(classes) or not set(classes) <= set(SURFACE_CLASSES):
         allowed = ", ".join(c.key for c in SURFACE_CLASSES)
@@ -204,13 +204,13 @@ def parse_card(data: object, origin: str) -> ModelCard:
         activation=activation,  # type: ignore[arg-type]
         classes=classes,
         tile=_tile(card.section("tile"), origin),
-        opset=int(card.number("opset", 7, 99)),
+        opset=card.whole("opset", 7, 99),
         licence=card.text("licence"),
         training_data=card.text("training_data"),
         source=card.text("source", default=""),
         citation=card.text("citation", default=""),
         sha256=card.text("sha256", default="").lower(),
-        rank=int(card.number("rank", -1000, 1000, default=0)),
+        rank=card.whole("rank", -1000, 1000, default=0),
         location=_location(card),
     )
 
@@ -224,11 +224,20 @@ def load_card_text(text: str, origin: str) -> ModelCard:
     return parse_card(data, origin)
 
 
+def load_card(path: Path) -> ModelCard:
+    """Read a card's JSON file; see :func:`parse_card`."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read as a model card: {error}") from error
+    return load_card_text(text, str(path))
+
+
 def _tile(section: _Reader, origin: str) -> TileSpec:
     tile = TileSpec(
-        size=int(section.number("size", 16, _MAX_TILE)),
-        margin=int(section.number("margin", 0, _MAX_TILE // 2)),
-        multiple=int(section.number("multiple", 1, _MAX_TILE, default=1)),
+        size=section.whole("size", 16, _MAX_TILE),
+        margin=section.whole("margin", 0, _MAX_TILE // 2),
+        multiple=section.whole("multiple", 1, _MAX_TILE, default=1),
         fixed=section.flag("fixed", default=False),
     )
     if tile.size % tile.multiple:
@@ -246,7 +255,13 @@ def _location(card: _Reader) -> Mapping[str, str]:
     if not card.has("file"):
         return {}
     section = card.section("file")
-    return {key: section.text(key) for key in ("module", "path", "distribution")}
+    location = {key: section.text(key) for key in ("module", "path", "distribution")}
+    if not location["module"].isidentifier():  # looking for a sub-module would run its package's code
+        raise ModelError(
+            f"{card.origin}: key 'file.module': expected the name of a top-level package, "
+            f"found {location['module']!r}"
+        )
+    return location
 
 
 class _Reader:
@@ -258,20 +273,20 @@ class _Reader:
                 f"{origin}: {where}: expected a JSON object with keys and values, found {type(data).__name__}"
             )
         self._data: dict[str, Any] = data
-        self._origin = origin
+        self.origin = origin
         self._where = "" if where == "card" else where + "."
 
     def has(self, key: str) -> bool:
         return key in self._data
 
     def _fail(self, key: str, expected: str, found: object) -> ModelError:
-        return ModelError(f"{self._origin}: key '{self._where}{key}': expected {expected}, found {found!r}")
+        return ModelError(f"{self.origin}: key '{self._where}{key}': expected {expected}, found {found!r}")
 
     def _get(self, key: str, expected: str, default: Any = None) -> Any:
         if key in self._data:
             return self._data[key]
         if default is None:
-            raise ModelError(f"{self._origin}: key '{self._where}{key}' is missing; expected {expected}")
+            raise ModelError(f"{self.origin}: key '{self._where}{key}' is missing; expected {expected}")
         return default
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -292,10 +307,16 @@ class _Reader:
             raise self._fail(key, f"a number from {low:g} to {high:g}", value)
         return value
 
+    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        value = self.number(key, low, high, default)
+        if not float(value).is_integer():
+            raise self._fail(key, "a whole number", value)
+        return int(value)
+
     def numbers(self, key: str, count: int, default: float) -> tuple[float, ...]:
         value = self._get(key, f"{count} numbers", [default] * count)
         good = isinstance(value, list) and all(
-            isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value
+            isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) <= _LARGEST for v in value
         )
         if not good or len(value) != count:
             raise self._fail(key, f"{count} numbers, one a band", value)
@@ -314,4 +335,4 @@ class _Reader:
         return value
 
     def section(self, key: str) -> _Reader:
-        return _Reader(self._get(key, "an object"), self._origin, f"{self._where}{key}")
+        return _Reader(self._get(key, "an object"), self.origin, f"{self._where}{key}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bands import Level
-from .card import ModelCard, load_card_text
+from .card import ModelCard, load_card
 from .errors import ModelError
 from .onnx_model import OnnxModel
 
@@ -55,7 +55,7 @@ def catalog() -> list[Entry]:
         if not folder.is_dir():
             raise ModelError(f"{folder}: no such folder of models (from {PATH_VARIABLE})")
         for file in sorted(folder.glob("*.json")):
-            card = load_card_text(file.read_text("utf-8"), str(file))
+            card = load_card(file)
             if card.name in entries:
                 raise ModelError(f"{file}: a model named '{card.name}' is known already; rename one")
             entries[card.name] = Entry(card, _file(file, card))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .card import METADATA_KEY, ModelCard, load_card_text
+from .card import METADATA_KEY, ModelCard, load_card, load_card_text
 from .errors import DeviceError, ModelError
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ def resolve_device(device: str) -> str:
     DeviceError
         Naming the extra to install.
     """
+    if device not in ("auto", *PROVIDERS):
+        raise DeviceError(f"unknown device '{device}'; expected auto, {', '.join(PROVIDERS)}")
     there = available_devices()
     if device == "auto":
         return there[0]
@@ -198,10 +200,7 @@ def _session(path: Path, device: str, threads: int) -> Any:
 def _find_card(path: Path, session: Any) -> ModelCard:
     beside = path.with_suffix(".json")
     if beside.is_file():
-        try:
-            return load_card_text(beside.read_text("utf-8"), str(beside))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"{beside}: cannot be read as a model card: {error}") from error
+        return load_card(beside)
     inside = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if inside is None:
         raise ModelError(

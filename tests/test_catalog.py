@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers_models import card_data, write_model
+
+from cloudmask.catalog import catalog, choose, load_model
+from cloudmask.errors import ModelError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOUDMASK_MODEL_PATH", str(tmp_path))
+    return tmp_path
+
+
+def names():
+    return [entry.card.name for entry in catalog()]
+
+
+def test_models_of_the_package():
+    levels = {(e.card.level, e.card.name) for e in catalog()}
+    assert {("L1C", "dlr-unet-6b-l1c"), ("L2A", "dlr-unet-6b-l2a")} <= levels
+    for entry in catalog():
+        assert len(entry.card.sha256) == 64
+        assert entry.card.licence
+
+
+def test_folders_of_the_user_and_rank(folder):
+    write_model(folder, "mine", rank=999)
+    assert names()[0] == "mine"
+    assert choose("L1C", ["B02", "B03", "B04", "B08"]).card.name == "mine"
+    assert load_model("mine", device="cpu").card.name == "mine"
+
+
+def test_the_best_that_does_with_the_bands(folder):
+    write_model(folder, "wide", bands=["B02", "B03", "B04", "B08", "B10"], rank=999)
+    write_model(folder, "narrow", rank=998)
+    assert choose("L1C", ["B02", "B03", "B04", "B08"]).card.name == "narrow"
+    assert choose("L1C", ["B10", "B08", "B04", "B03", "B02"]).card.name == "wide"
+
+
+def test_no_model_does_with_the_bands():
+    with pytest.raises(
+        ModelError, match=r"no L1C model does with the bands B01; these would do: .*B02 B03 B04 B08"
+    ):
+        choose("L1C", ["B01"])
+
+
+def test_a_card_whose_package_is_not_installed(folder):
+    location = {"module": "no_such_package", "path": "x.onnx", "distribution": "some-models==1"}
+    (folder / "away.json").write_text(json.dumps(card_data("away", rank=999, file=location)))
+    entry = next(e for e in catalog() if e.card.name == "away")
+    assert entry.path is None
+    assert entry.missing == "pip install 'some-models==1'"
+    with pytest.raises(ModelError, match="model away is not installed: pip install 'some-models==1'"):
+        load_model("away")
+
+
+def test_what_is_not_installed_is_passed_over(folder, tmp_path):
+    (folder / "away.json").write_text(json.dumps(card_data("away", bands=["B09"], rank=999)))
+    with pytest.raises(ModelError, match="model away is not installed"):
+        choose("L1C", ["B09"])
+    write_model(folder, "here", bands=["B09"], rank=1)
+    assert choose("L1C", ["B09"]).card.name == "here"
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]"])
+def test_a_broken_card_is_named(folder, content):
+    (folder / "bad.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"bad\.json: "):
+        catalog()
+
+
+def test_two_models_of_one_name(folder):
+    write_model(folder, "dlr-unet-6b-l1c")
+    with pytest.raises(ModelError, match="a model named 'dlr-unet-6b-l1c' is known already"):
+        catalog()
+
+
+def test_folder_that_is_not_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLOUDMASK_MODEL_PATH", str(tmp_path / "no"))
+    with pytest.raises(ModelError, match="no such folder of models"):
+        catalog()
+
+
+def test_unknown_name_and_no_choice():
+    with pytest.raises(ModelError, match=r"no model 'x': expected an \.onnx file or one of dlr-"):
+        load_model("x")
+    with pytest.raises(ModelError, match="needs the processing level and the bands"):
+        load_model()
