@@ -138,8 +138,8 @@ def mask_array(
     progress : callable, optional
         Called with tiles done and tiles in all.
     **options
-        Fields of :class:`Options` but ``resolution`` and ``radiometric_offset``. Probabilities are kept unless
-        ``probabilities=False``.
+        Fields of :class:`Options` but ``resolution`` and ``radiometric_offset``. Probabilities are
+        kept unless ``probabilities=False``.
 
     Returns
     -------
