@@ -12,7 +12,7 @@ from .errors import InputError
 from .grid import Grid
 from .source import Plane, PlaneLayout, PlaneSource
 
-_PLAUSIBLE = 20.0  # Twenty times a white lambertian surface: certainly not reflectance.
+_PLAUSIBLE = 20.0  # Twenty times a white lambertian surface, or below 0: certainly not reflectance.
 
 
 class ArraySource(PlaneSource):
@@ -21,7 +21,8 @@ class ArraySource(PlaneSource):
     Parameters
     ----------
     image : float (bands, rows, cols)
-        Reflectance, 0 to about 1 (clouds and snow may exceed 1); NaN where missing.
+        Reflectance, 0 to about 1 (clouds and snow may exceed 1); NaN, infinite or masked where
+        missing.
     bands : sequence of str
         Band names in the order of the planes.
     gsd : float
@@ -69,8 +70,17 @@ class ArraySource(PlaneSource):
             )
         if 0 in array.shape:
             raise InputError(f"{name}: the image has no pixels: its shape is {array.shape}")
+        if isinstance(image, np.ma.MaskedArray):  # whose data np.asarray takes without its mask
+            array = image.filled(np.nan)
         self._planes = array.astype(np.float32, copy=False)
-        top = max((float(np.nanmax(p)) for p in self._planes if not np.isnan(p).all()), default=0.0)
+        known = [plane[np.isfinite(plane)] for plane in self._planes]
+        low = min(float(values.min(initial=0)) for values in known)
+        top = max(float(values.max(initial=0)) for values in known)
+        if low < -_PLAUSIBLE:
+            raise InputError(
+                f"{name}: expected reflectance (about 0 to 1), found values down to {low:g}; "
+                "use NaN where pixels are missing"
+            )
         if top > _PLAUSIBLE:
             raise InputError(
                 f"{name}: expected reflectance (about 0 to 1), found values up to {top:g}; "
