@@ -48,7 +48,7 @@ class InputSpec:
 
     def normalise(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Network input for reflectance (bands, rows, cols); NaN becomes 0, the mean's value."""
-        out = reflectance * np.float32(self.scale) if self.scale != 1 else reflectance.copy()
+        out: npt.NDArray[np.float32] = reflectance * np.float32(self.scale)
         if self.transform == "sqrt":
             np.sqrt(np.maximum(out, 0, out=out), out=out)
         for plane, mean, std in zip(out, self.mean, self.std, strict=True):
@@ -128,7 +128,7 @@ class ModelCard:
         """Class probabilities (n, classes, rows, cols) from the network's raw output."""
         if self.activation == "none":
             return output
-        out = output - output.max(axis=1, keepdims=True)
+        out: npt.NDArray[np.float32] = output - output.max(axis=1, keepdims=True)
         np.exp(out, out=out)
         out /= out.sum(axis=1, keepdims=True)
         return out

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +129,7 @@ class ClassMap:
         return _translate(array, {int(k): int(v) for k, v in self.inverse.items()}, self.name)
 
 
-def _translate(array: npt.NDArray[np.generic], table: dict[int, int], name: str) -> npt.NDArray[np.uint8]:
+def _translate(array: npt.NDArray[Any], table: dict[int, int], name: str) -> npt.NDArray[np.uint8]:
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.round(array))
         if not bool(whole.all()):

@@ -150,7 +150,7 @@ class _Run:
             top = round(first * ratio)
             self.missing[top : top + len(strip.missing)] = strip.missing
             self.saturated[top : top + len(strip.saturated)] = strip.saturated
-            valid = ~np.isnan(strip.values).any(axis=0)
+            valid: BoolArray = np.logical_and.reduce(~np.isnan(strip.values), axis=0)
             window.append(self.model.card.input.normalise(strip.values), valid)
             tiles, tiles_valid = window.advance(self.rows.starts[row])
             begun = time.perf_counter()

@@ -71,7 +71,7 @@ def remove_small(classes: ClassArray, min_area: float, gsd: float) -> ClassArray
     least = int(np.ceil(min_area / gsd**2 - 1e-9))
     if least <= 1:
         return classes
-    out = classes.copy()
+    out: ClassArray = classes.copy()
     groups = ((CloudClass.CLOUD, CloudClass.SEMI_TRANSPARENT_CLOUD), (CloudClass.CLOUD_SHADOW,))
     for group in groups:
         member = np.isin(classes, [int(c) for c in group])
@@ -92,7 +92,7 @@ def dilate_disc(mask: npt.NDArray[np.bool_], radius: float) -> npt.NDArray[np.bo
     """
     reach = int(np.floor(radius + 1e-9))
     if reach < 1 or not mask.any():
-        return mask.copy()
+        return mask
     source = mask.astype(np.uint8)
     out = np.zeros_like(source)
     wide: dict[int, npt.NDArray[np.uint8]] = {}
@@ -133,7 +133,7 @@ def buffer_classes(classes: ClassArray, cloud: float, shadow: float, gsd: float)
     if not any(distance >= gsd for distance in reach.values()):
         return classes
     clear = classes == int(CloudClass.CLEAR)
-    out = classes.copy()
+    out: ClassArray = classes.copy()
     for member, distance in reach.items():
         if distance >= gsd:
             out[clear & dilate_disc(classes == int(member), distance / gsd)] = int(member)

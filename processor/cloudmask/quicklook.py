@@ -42,7 +42,8 @@ def read_preview(source: Source, out_gsd: float) -> npt.NDArray[np.uint8] | None
     grid = source.grid.at(gsd)
     values = source.read(_TRUE_COLOUR, gsd, (0, grid.rows), gsd).values
     shown = np.clip(np.nan_to_num(values, nan=0.0) / _WHITE, 0, 1) ** (1 / _GAMMA)
-    return np.moveaxis((shown * 255).astype(np.uint8), 0, -1)
+    picture: npt.NDArray[np.uint8] = np.moveaxis((shown * 255).astype(np.uint8), 0, -1)
+    return picture
 
 
 def write_quicklook(path: Path, mask: Mask, preview: npt.NDArray[np.uint8] | None) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from .bands import BANDS, LEVEL_BANDS, parse_band
@@ -303,7 +304,7 @@ def _band_files(files: SafeFiles, metadata: ProductMetadata) -> Mapping[str, tup
     return found
 
 
-def _border(dn: np.ndarray, reach: int, low: float) -> BoolArray:  # type: ignore[type-arg]
+def _border(dn: npt.NDArray[np.uint16], reach: int, low: float) -> BoolArray:
     """Samples that a wavelet level may have mixed with no-data.
 
     Zeros and, in products with a negative offset, numbers so low (`low`, half the offset: a

@@ -150,8 +150,8 @@ class _ZipFiles(SafeFiles):
             if not info.is_dir() and name.parts[: len(root.parts)] == root.parts:
                 self._members[name.relative_to(root).as_posix()] = info
         self.metadata = next(n for n in METADATA_FILES if n in self._members)
-        name = root.name or path.stem
-        self.stem = name[:-5] if name.upper().endswith(".SAFE") else name
+        product = root.name or path.stem
+        self.stem = product[:-5] if product.upper().endswith(".SAFE") else product
 
     def _find_root(self) -> PurePosixPath:
         roots = []

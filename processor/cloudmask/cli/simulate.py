@@ -15,7 +15,7 @@ TILE = "T35VLG"
 """Tile whose grid simulated products lie on."""
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """``full`` or a number of 10 m pixels."""
 
     name = "full|PX"
