@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """The net: sizes, reach, independence of the tile, bands that are absent, indices, losses."""
 
 import numpy as np

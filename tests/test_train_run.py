@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """Runs: the same curve after a kill, other bands from the same weights, export, int8, pools, errors."""
 
 import json
@@ -10,13 +11,18 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
 pytest.importorskip("onnxruntime")
 
+from cloudmask.classes import SURFACE_CLASSES
 from cloudmask.cli import main
 from cloudmask.errors import UsageError
 from cloudmask.onnx_model import OnnxModel
+from cloudmask.train.batches import Batches
 from cloudmask.train.export import export_model
 from cloudmask.train.pool import pool_folder, simulated_pool
 from cloudmask.train.quantise import quantise
-from cloudmask.train.recipe import load_recipe
+from cloudmask.train.recipe import TeacherSpec, load_recipe
+from cloudmask.train.sample import Sample
+from cloudmask.train.sources import open_source
+from cloudmask.train.teachers import add_soft_labels, class_groups
 from cloudmask.train.trainer import Trainer, load_checkpoint
 
 RECIPE = """
@@ -214,3 +220,47 @@ def test_not_a_checkpoint(tmp_path: Path) -> None:
         load_checkpoint(path)
     with pytest.raises(UsageError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "y.pt")
+
+
+def test_a_teacher_is_asked_only_where_it_is_right(run: Path) -> None:
+    rng = np.random.default_rng(1)
+    bands = ("B02", "B03", "B04", "B08", "B11")
+    values = rng.uniform(0.05, 0.6, (5, 64, 64)).astype(np.float32)
+    values[4] = np.nan
+    unknown = np.full((64, 64), 255, np.uint8)
+    samples = [
+        Sample("right", values, unknown, 20.0),
+        Sample("too fine", values, unknown, 10.0),
+        Sample("clear", values, np.zeros_like(unknown), 20.0),
+        Sample("lacks a band", np.where(np.arange(5)[:, None, None] == 1, np.nan, values), unknown, 20.0),
+    ]
+    teachers = (TeacherSpec(str(run / "tiny.onnx"), gsd=30.0),)
+    right, *others = add_soft_labels(samples, bands, "L1C", teachers)
+    assert right.soft is not None
+    assert np.allclose(right.soft.sum(0), 1, atol=1e-4)
+    assert [s.soft is None for s in others] == [True, True, True]
+
+
+def test_classes_that_a_teacher_lacks_are_merged() -> None:
+    clear, shadow, thin, cloud = SURFACE_CLASSES
+    assert class_groups((clear, cloud, shadow)) == (0, 1, 3, 3)
+    assert class_groups((clear, cloud)) == (0, 0, 3, 3)
+    assert class_groups((thin, cloud, clear, shadow)) == (0, 1, 2, 3)
+
+
+def test_soft_labels_reach_the_batches(run: Path, data: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    teacher = f'[[teachers]]\nmodel = "{(run / "tiny.onnx").as_posix()}"\ngsd = 20.0\n'
+    path.write_text(path.read_text("utf-8") + teacher, "utf-8")
+    recipe = load_recipe(path)
+    samples = open_source(recipe.train[0], recipe, tmp_path)
+    batches = Batches(recipe, [(1.0, samples)])
+    batches.normalisation = batches.statistics()
+    batch, again = batches.batch(7), batches.batch(7)
+    assert batch.soft is not None
+    assert batch.soft.shape == (4, 4, 32, 32)
+    assert torch.equal(batch.values, again.values)
+    assert not torch.equal(batch.values, batches.batch(8).values)
+    drawn = [batches.batch(step) for step in range(8)]
+    assert 0 < sum(float(b.absent.mean()) for b in drawn) < 4
+    assert all(not b.values[b.absent.bool()].any() for b in drawn)

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -152,7 +153,23 @@ def _simulate(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Sample]]
         return
     # Forking a process that runs threads of PyTorch can lock up; a fresh one cannot.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
         running = {pool.submit(simulate_patch, job): job for job in jobs}
         for future in as_completed(running):
             yield running.pop(future), future.result()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep the linear algebra of processes started meanwhile to one thread: they share the cores."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
