@@ -17,6 +17,7 @@ EXTRAS = {
     "gpu": ["onnxruntime-gpu>=1.17", *DLR],
     "openvino": ["onnxruntime-openvino>=1.17", *DLR],
     "train": ["torch>=2.4", "onnx>=1.16", "matplotlib>=3.7", 'tomli>=2; python_version < "3.11"'],
+    "evaluate": ["h5netcdf>=1.3", "h5py>=3.9", "pyarrow>=14", "s2cloudless>=1.7", "matplotlib>=3.7"],
     "test": ["pytest>=8", "hypothesis>=6", "onnx>=1.16"],
     "lint": ["ruff==0.17.6", "mypy==2.4.1"],
 }
@@ -32,7 +33,11 @@ setup(
     python_requires=">=3.10",
     package_dir={"": "processor"},
     packages=find_packages("processor"),
-    package_data={"cloudmask": ["py.typed", "models/*.json", "models/*.onnx"]},
+    package_data={
+        "cloudmask": ["py.typed", "models/*.json", "models/*.onnx"],
+        "cloudmask.evaluate": ["data/*.json"],
+        "cloudmask.evaluate.report": ["*.css", "*.js", "page.html"],
+    },
     install_requires=[
         "numpy>=1.24",
         "scipy>=1.10",

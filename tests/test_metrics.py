@@ -7,7 +7,7 @@ import pytest
 
 from cloudmask.classes import CloudClass
 from cloudmask.errors import InputError
-from cloudmask.evaluate.bootstrap import bootstrap
+from cloudmask.evaluate.bootstrap import BootstrapSettings, bootstrap
 from cloudmask.evaluate.border import near_border
 from cloudmask.evaluate.schemes import SCHEMES
 from cloudmask.metrics import (
@@ -117,9 +117,9 @@ def test_bootstrap_is_seeded_and_resamples_scenes():
     matrices = np.stack([SCHEMES["cloud"].fold(confusion(*draw(200, a))) for a in np.linspace(0.2, 1, 12)])
     scenes = np.repeat(np.arange(6), 2)
     stats = {"overall": overall}
-    first = bootstrap(matrices, scenes, stats, draws=400, seed=3)["overall"]
-    again = bootstrap(matrices, scenes, stats, draws=400, seed=3)["overall"]
-    other = bootstrap(matrices, scenes, stats, draws=400, seed=4)["overall"]
+    first = bootstrap(matrices, scenes, stats, BootstrapSettings(400, 3))["overall"]
+    again = bootstrap(matrices, scenes, stats, BootstrapSettings(400, 3))["overall"]
+    other = bootstrap(matrices, scenes, stats, BootstrapSettings(400, 4))["overall"]
     assert (first.low, first.high) == (again.low, again.high)
     assert first.low != other.low
     assert first.low < overall(matrices.sum(0)) < first.high
@@ -129,20 +129,20 @@ def test_bootstrap_is_seeded_and_resamples_scenes():
     values = [overall(sum(matrices[2 * c] + matrices[2 * c + 1] for c in row)) for row in drawn]
     np.testing.assert_allclose([first.low, first.high], np.quantile(values, [0.025, 0.975]))
     # Ten copies of the pixels of each scene add no scene, so they narrow nothing.
-    same = bootstrap(matrices * 10, scenes, stats, draws=400, seed=3)["overall"]
+    same = bootstrap(matrices * 10, scenes, stats, BootstrapSettings(400, 3))["overall"]
     np.testing.assert_allclose([same.low, same.high], [first.low, first.high])
 
 
 def test_bootstrap_of_the_median_per_patch():
     matrices = np.stack([SCHEMES["cloud"].fold(confusion(*draw(200, a))) for a in np.linspace(0.2, 1, 12)])
-    interval = bootstrap(matrices, np.arange(12), {"overall": overall}, draws=300, seed=1, per_patch=True)[
-        "overall"
-    ]
+    interval = bootstrap(
+        matrices, np.arange(12), {"overall": overall}, BootstrapSettings(300, 1), per_patch=True
+    )["overall"]
     assert interval.low < median_per_patch(matrices, overall) < interval.high
 
 
 def test_one_scene_has_no_interval():
-    interval = bootstrap(np.ones((3, 2, 2)), [0, 0, 0], {"dice": dice}, draws=50, seed=0)["dice"]
+    interval = bootstrap(np.ones((3, 2, 2)), [0, 0, 0], {"dice": dice}, BootstrapSettings(50, 0))["dice"]
     assert np.isnan(interval.low).all()
 
 

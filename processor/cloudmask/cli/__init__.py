@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("models", "List the models, with level, bands, resolution, licence and hash."),
     "doctor": ("doctor", "Print versions and devices, and what is missing and how to get it."),
     "train": ("train", "Train a model by a recipe and export it with its card."),
+    "evaluate": ("evaluate", "Score masks against a reference set and write a report."),
     "snap": ("snap", "Install and check the plug-in for ESA SNAP."),
     "simulate": ("simulate", "Write a synthetic SAFE product with clouds, shadows and its truth."),
 }

@@ -57,7 +57,12 @@ class Pictures:
     differences: Mapping[str, bytes]
 
 
-def draw_scene(pixels: Pixels, predicted: Mapping[str, ClassArray], drawn: Mapping[str, bytes]) -> Pictures:
+def draw_scene(
+    pixels: Pixels,
+    predicted: Mapping[str, ClassArray],
+    drawn: Mapping[str, bytes],
+    claims: Mapping[str, frozenset[CloudClass]],
+) -> Pictures:
     """Draw a scene; masks are drawn already."""
     scene = pixels.scene
     colour = _true_colour(pixels)
@@ -65,7 +70,9 @@ def draw_scene(pixels: Pixels, predicted: Mapping[str, ClassArray], drawn: Mappi
         return Pictures(_png(colour) if colour is not None else None, _dots(scene, colour), drawn, {})
     step = _step(scene)
     differences = {
-        name: _png(_paint(difference(scene.labels, classes)[::step, ::step], DIFFERENCE_COLOURS))
+        name: _png(
+            _paint(difference(scene.labels, classes, claims[name])[::step, ::step], DIFFERENCE_COLOURS)
+        )
         for name, classes in predicted.items()
     }
     reference = _png(_paint(scene.labels[::step, ::step], _class_colours()))
@@ -85,9 +92,20 @@ def draw_mask(prediction: Prediction, scene: Scene) -> bytes:
     return _png(_paint(prediction.classes[np.ix_(at_row, at_col)], _class_colours()))
 
 
-def difference(reference: ClassArray, predicted: ClassArray) -> ClassArray:
-    """How a mask differs from the reference, pixel by pixel: codes of ``DIFFERENCE_COLOURS``."""
-    clear = int(CloudClass.CLEAR)
+def difference(reference: ClassArray, predicted: ClassArray, claims: frozenset[CloudClass]) -> ClassArray:
+    """How a mask differs from the reference, pixel by pixel: codes of ``DIFFERENCE_COLOURS``.
+
+    A mask without shadows is not blamed for shadows it calls clear, nor one with one kind of cloud
+    for the kind.
+    """
+    clear, cloud = int(CloudClass.CLEAR), int(CloudClass.CLOUD)
+    semi, shadow = int(CloudClass.SEMI_TRANSPARENT_CLOUD), int(CloudClass.CLOUD_SHADOW)
+    reference, predicted = reference.copy(), predicted.copy()
+    if CloudClass.SEMI_TRANSPARENT_CLOUD not in claims:
+        reference[reference == semi] = cloud
+        predicted[predicted == semi] = cloud
+    if CloudClass.CLOUD_SHADOW not in claims:
+        reference[reference == shadow] = clear
     out = np.full(reference.shape, CONFUSED, np.uint8)
     out[(reference != clear) & (predicted == clear)] = MISSED
     out[(reference == clear) & (predicted != clear)] = FALSE_ALARM

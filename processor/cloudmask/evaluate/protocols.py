@@ -101,10 +101,10 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 "kappamask",
                 "KappaMask's paper",
                 "Domnich et al. 2021, Remote Sensing 13:4100",
-                "Four classes on 10 m sub-tiles, pixels pooled, Dice, precision and recall of each class; the "
-                "total is the unweighted mean over the classes a mask claims. A mask with fewer classes is "
-                "compared with the four reference classes all the same. Snow is clear, undefined is left out. "
-                "How the paper merged classes of other masks could not be checked.",
+                "Four classes on 10 m sub-tiles, pixels pooled, Dice, precision and recall of each class; "
+                "the total is the unweighted mean over the classes a mask claims. A mask with fewer classes "
+                "is compared with the four reference classes all the same. Snow is clear, undefined is left "
+                "out. How the paper merged classes of other masks could not be checked.",
                 ("four-class",),
                 (
                     Headline("Dice, all", "four-class", "pooled", "mean_dice"),
@@ -120,9 +120,9 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 "cloudsen12",
                 "CloudSEN12's table 6",
                 "Aybar et al. 2022, Scientific Data 9:782, and its published scoring code",
-                "Three two-class experiments on 509 px patches: cloud (thick and thin) or not, shadow or not, "
-                "valid or contaminated. One value a patch; the median over the patches where it is defined, "
-                "and the share of patches below 0.1, up to 0.9, and above.",
+                "Three two-class experiments on 509 px patches: cloud (thick and thin) or not, shadow or "
+                "not, valid or contaminated. One value a patch; the median over the patches where it is "
+                "defined, and the share of patches below 0.1, up to 0.9, and above.",
                 ("cloud", "cloud-shadow", "valid"),
                 (
                     Headline("BA cloud", "cloud", "median_per_patch", "balanced_accuracy", "cloud"),

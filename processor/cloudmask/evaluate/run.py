@@ -140,7 +140,8 @@ def _one_scene(
             predicted[mask.name] = on_labels(prediction, scene, mask.name)
             if keep:
                 drawn[mask.name] = draw_mask(prediction, scene)
-        shown = draw_scene(pixels, predicted, drawn) if keep and predicted else None
+        claims = {mask.name: mask.claims for mask in masks}
+        shown = draw_scene(pixels, predicted, drawn, claims) if keep and predicted else None
     return SceneResult(
         scene.name,
         scene.product,
@@ -157,10 +158,8 @@ def _count(scene: Scene, predicted: Mapping[str, ClassArray], tolerance: float) 
     seen: npt.NDArray[np.bool_] = ~np.isin(labels, SILENT)
     for classes in predicted.values():
         seen &= ~np.isin(classes, SILENT)
-    if scene.points is None:
-        inner = seen & ~near_border(labels, round(tolerance / scene.grid.gsd))
-    else:
-        inner = seen  # single pixels have no border
+    band = round(tolerance / scene.grid.gsd) if scene.points is None else 0  # single pixels have no border
+    inner = seen & ~near_border(labels, band) if band else seen
     parts: dict[BreakdownKey, npt.NDArray[np.bool_]] = {}
     for title, values in scene.breakdown.items():
         if isinstance(values, str):

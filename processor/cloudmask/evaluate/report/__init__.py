@@ -1,0 +1,1 @@
+"""Reports of an evaluation: an HTML page, Markdown, JSON and pictures for a paper."""
