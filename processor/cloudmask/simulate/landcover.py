@@ -1,33 +1,128 @@
-"""Procedural land cover: a first, plain mosaic of fields, forest, water and bare ground."""
+"""Procedural land cover: biomes made of zones, each painted with its own materials and texture."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
-from .fields import power_law, quantile, stream
-from .spectra import BROADLEAF, CROPS, MATERIALS, Season
+from . import covers
+from .atmosphere import Geometry
+from .canvas import Canvas
+from .fields import Array, power_law, quantile, spread, stream
+from .spectra import Season
 from .surfaces import MosaicSurface
+from .terrain import draw_relief, shade
+
+BIOMES: Mapping[str, tuple[float, Mapping[str, float], tuple[float, float]]] = MappingProxyType(
+    {
+        # name: (weight, shares of covers, standard deviation of relief in km from, to)
+        "farmland": (0.18, {"fields": 0.6, "forest": 0.2, "grass": 0.1, "town": 0.06, "lake": 0.04}, (0, 0.04)),
+        "forest": (0.12, {"forest": 0.75, "grass": 0.08, "fields": 0.08, "lake": 0.06, "burnt": 0.03}, (0, 0.12)),
+        "boreal": (0.08, {"conifers": 0.5, "bog": 0.3, "lake": 0.2}, (0, 0.05)),
+        "city": (0.10, {"town": 0.45, "industry": 0.25, "fields": 0.15, "grass": 0.08, "lake": 0.07}, (0, 0.03)),
+        "coast": (0.14, {"sea": 0.5, "fields": 0.15, "beach": 0.06, "town": 0.09, "grass": 0.1, "forest": 0.1},
+                  (0, 0.08)),
+        "sea": (0.05, {"sea": 1.0}, (0, 0)),
+        "wetland": (0.07, {"lake": 0.4, "mudflat": 0.2, "bog": 0.2, "fields": 0.2}, (0, 0)),
+        "desert": (0.08, {"sand": 0.45, "bare": 0.35, "rock": 0.15, "salt": 0.05}, (0, 0.1)),
+        "saltlake": (0.03, {"salt": 0.5, "bare": 0.2, "mudflat": 0.2, "lake": 0.1}, (0, 0.02)),
+        "savanna": (0.07, {"savanna": 0.65, "bare": 0.15, "burnt": 0.1, "fields": 0.1}, (0, 0.06)),
+        "mountain": (0.10, {"forest": 0.35, "grass": 0.25, "rock": 0.25, "bare": 0.1, "lake": 0.05}, (0.15, 0.6)),
+        "tropics": (0.05, {"rainforest": 0.65, "fields": 0.15, "lake": 0.1, "burnt": 0.1}, (0, 0.08)),
+        "arctic": (0.04, {"tundra": 0.4, "icefield": 0.35, "lake": 0.15, "rock": 0.1}, (0.0, 0.3)),
+    }
+)  # fmt: skip
+"""What grounds are made of; weights favour what masks find hard (coast, water, city, mountain)."""
+
+_LOW = ("sea", "lake", "mudflat", "beach")
+"""Covers that lie in hollows, from the lowest up."""
 
 
-def draw_surface(seed: int, shape: tuple[int, int], gsd: float, season: Season) -> MosaicSurface:
-    """Draw a surface for a scene; the same seed gives the same ground."""
+def draw_surface(
+    seed: int,
+    shape: tuple[int, int],
+    gsd: float,
+    season: Season,
+    geometry: Geometry,
+    biome: str | None = None,
+) -> MosaicSurface:
+    """Draw the ground of a scene; the same arguments give the same ground.
+
+    Parameters
+    ----------
+    seed : int
+        Of the scene.
+    shape : tuple of int
+        Rows and columns.
+    gsd : float
+        Metres.
+    season : str
+        Key of :data:`cloudmask.simulate.spectra.CROPS`.
+    geometry : Geometry
+        Sun, for shade and glint.
+    biome : str, optional
+        Key of :data:`BIOMES`; drawn if not given.
+    """
     rng = stream(seed, "surface")
-    pixel = gsd / 1000
-    relief = power_law(rng, shape, 3.2, outer=8 / pixel, inner=2.0)
-    mix = power_law(rng, shape, 3.0, outer=4 / pixel)
-    crops = list(CROPS[season])
-    names = ["water_lake", BROADLEAF[season], "conifer", "grass", "concrete"]
-    palette = [np.array(MATERIALS[n].spectrum) for n in names]
-    count = 200
-    for name in rng.choice(crops, count, p=list(CROPS[season].values())):
-        palette.append(np.array(MATERIALS[name].spectrum) * rng.normal(1, MATERIALS[name].spread))
-    y, x = np.arange(shape[0])[:, None] * pixel, np.arange(shape[1])[None, :] * pixel
-    turn = rng.uniform(0, np.pi)
-    u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    cell = np.floor(u / 0.3).astype(np.int64) * 7919 + np.floor(v / 0.18).astype(np.int64) * 104729
-    patch = len(names) + (cell % count)
-    patch[mix > quantile(mix, 0.65)] = 1
-    patch[mix > quantile(mix, 0.85)] = 2
-    patch[relief < quantile(relief, float(rng.uniform(0, 0.2)))] = 0
-    brightness = 1 + np.float32(0.05) * power_law(rng, shape, 1.5, outer=10)
-    return MosaicSurface(patch, np.array(palette, np.float32), brightness)
+    names = list(BIOMES)
+    weights = np.array([BIOMES[n][0] for n in names])
+    drawn = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    _, shares, rough = BIOMES[biome or drawn]
+    height = float(rng.uniform(*rough))
+    relief = draw_relief(rng, shape, gsd, max(height, 0.01))
+    zone = _zones(rng, shape, gsd / 1000, shares, relief)
+    canvas = Canvas(rng, shape, gsd / 1000, season, geometry, relief)
+    for number, cover in enumerate(shares):
+        mask = zone == number
+        if mask.any():
+            covers.PAINTERS[cover](canvas, mask)
+    covers.rivers(canvas, dry=biome in ("desert", "saltlake") or "sea" in shares)
+    covers.snow(canvas, (biome or drawn) in ("mountain", "arctic", "boreal"))
+    light = shade(relief, geometry, gsd) if height > 0.02 else None
+    if light is not None:
+        light[canvas.water] = 1  # water is level; the hollow's own slopes are under it
+    return canvas.surface(light)
+
+
+def _zones(
+    rng: np.random.Generator, shape: tuple[int, int], pixel: float, shares: Mapping[str, float], relief: Array
+) -> Array:
+    """Number of the cover of each pixel, uint8: low-lying ones by height, the others by competing fields."""
+    zone = np.zeros(shape, np.uint8)
+    level = -np.inf
+    below = 0.0
+    edge = power_law(rng, shape, 2.6, outer=1.0 / pixel)
+    # Hollows are those of the relief or, on plains, of its shape alone.
+    height = relief / np.float32(max(float(relief.std()), 1e-6)) + np.float32(0.06) * edge
+    taken = np.zeros(shape, bool)
+    total = sum(shares.values())
+    wet = float(np.exp(rng.normal(0, 0.6)))  # some scenes are drier, some wetter than the biome's mean
+    for name in _LOW:
+        if name not in shares:
+            continue
+        below = min(
+            below + shares[name] / total * (wet if len(shares) > 1 else 1.0), 0.93 if len(shares) > 1 else 1.0
+        )
+        top = quantile(height, below) if below < 1 else np.inf
+        part = (height > level) & (height <= top)
+        zone[part] = list(shares).index(name)
+        taken |= part
+        level = top
+    others = [n for n in shares if n not in _LOW]
+    if others:
+        best = np.full(shape, -np.inf, np.float32)
+        winner = np.zeros(shape, np.uint8)
+        scale = float(np.exp(rng.uniform(np.log(1.0), np.log(5.0))))
+        for k, name in enumerate(others):
+            block = 4
+            coarse = power_law(
+                rng, (-(-shape[0] // block), -(-shape[1] // block)), 3.0, outer=scale / pixel / block
+            )
+            bias = np.float32(1.1 * np.log(shares[name] / total) + rng.normal(0, 0.5))
+            score = spread(coarse, shape, block) + np.roll(edge, 37 * k, axis=0) * np.float32(0.12) + bias
+            winner[score > best] = list(shares).index(name)
+            np.maximum(best, score, out=best)
+        zone[~taken] = winner[~taken]
+    return zone

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from .atmosphere import band_atmosphere, to_surface
 from .conditions import Conditions
-from .fields import Array, stream
+from .fields import Array, block_mean, stream
 
 if TYPE_CHECKING:
     from .scene import SceneSpec
@@ -36,9 +38,47 @@ class Processor:
         vapour = float(true.vapour * np.exp(rng.normal(0, 0.12)))
         self._air = replace(true, aerosol=aerosol, vapour=vapour, angstrom=1.2)
         self._geometry = conditions.geometry
+        self._spec = spec
+        self._adjacency = bool(rng.random() < 0.7)  # an option that Sen2Cor has on by default
 
-    def correct(self, band: str, toa: Array) -> Array:
-        """Ground reflectance from top-of-atmosphere reflectance, quantised to 1/10000, at least that."""
-        ground = to_surface(toa, band_atmosphere(band, self._geometry, self._air))
+    def correct(self, band: str, toa: Array, other: Callable[[str], Array]) -> Array:
+        """Take the atmosphere off.
+
+        Parameters
+        ----------
+        band : str
+            Band name.
+        toa : numpy.ndarray
+            Top-of-atmosphere reflectance as observed, float32 (rows, cols).
+        other : callable
+            Gives the top-of-atmosphere reflectance of another band on the 20 m grid, for B09.
+
+        Returns
+        -------
+        numpy.ndarray
+            Ground reflectance, float32 (rows, cols), in steps of 1/10000 and at least that.
+        """
+        air = band_atmosphere(band, self._geometry, self._air)
+        if band == "B09":
+            # Vapour is found pixel by pixel from B09 against B8A, and above a cloud there is less of it.
+            share = self._vapour_transmittance(toa, other("B8A"))
+            toa = toa * (np.float32(air.gas) / share)
+        ground = to_surface(toa, air)
+        if self._adjacency:
+            # Light scattered in from around is taken off with the mean of a kilometre.
+            size = max(3, round(2000 / self._gsd(band, toa)) | 1)
+            around = ndimage.uniform_filter(ground, size, mode="nearest")
+            ground = ground + np.float32((1 - air.up_direct) / air.up_direct) * (ground - around)
         result: Array = np.maximum(np.rint(ground * 1e4), 1).astype(np.float32) * np.float32(1e-4)
+        return result
+
+    def _gsd(self, band: str, image: Array) -> float:
+        return self._spec.gsd * self._spec.size / image.shape[0]
+
+    def _vapour_transmittance(self, toa: Array, window: Array) -> Array:
+        if window.shape != toa.shape:
+            window = block_mean(window, window.shape[0] // toa.shape[0])
+        share = toa / np.maximum(window, np.float32(0.01))
+        share = ndimage.uniform_filter(share, 3, mode="nearest")
+        result: Array = np.clip(share, 0.05, 1.0)
         return result

@@ -60,7 +60,9 @@ class ProductScene:
         self._spec, self._edge = spec, edge
         self._thresholds = thresholds or Thresholds()
         self._conditions = draw_conditions(spec)
-        surface = draw_surface(spec.seed, (spec.size, spec.size), spec.gsd, self._conditions.season)
+        shape = (spec.size, spec.size)
+        conditions = self._conditions
+        surface = draw_surface(spec.seed, shape, spec.gsd, conditions.season, conditions.geometry, spec.biome)
         self._stage = Stage(spec, self._conditions, surface)
         self._processor = Processor(spec, self._conditions)
 
@@ -105,7 +107,7 @@ class ProductScene:
         seen = sensor.observe(rng, name, values, cosine, BANDS[name].gsd)
         full = seen >= sensor.saturation(cosine)
         if self.level == "L2A":
-            seen = self._processor.correct(name, seen)
+            seen = self._processor.correct(name, seen, self._stage.toa)
         seen[full] = np.inf
         return seen
 

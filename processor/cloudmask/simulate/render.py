@@ -154,6 +154,10 @@ class Stage:
         air = self.air(band)
         source = band if band in self._surface.bands else "B11"
         values = self._surface.band(source)
+        if self._surface.shade is not None:
+            # A slope away from the sun still has the light of the sky.
+            direct = np.float32(air.direct)
+            values = values * (direct * self._surface.shade + (1 - direct))
         if self._surface.level == "L2A" or source != band:
             return values / (1 - np.float32(air.sphere) * values)
         return (values * np.float32(1 / air.gas) - np.float32(air.path)) * np.float32(1 / (air.down * air.up))
@@ -200,13 +204,22 @@ class Stage:
 
     def toa(self, band: str) -> Array:
         """Top-of-atmosphere reflectance without noise, float32 (rows, cols)."""
-        air, geometry = self.air(band), self._conditions.geometry
+        air = self.air(band)
         ground = self._ground(band)
-        scale = np.float32(air.gas * air.down * air.up)
-        clear = scale * ground
-        path = np.float32(air.gas * air.path)
+        clear = np.float32(air.gas * air.path) + np.float32(air.gas * air.down * air.up) * ground
+        blur = sensor.Sharpness(band, self._spec.gsd)
         if not self.layers:
-            return path + clear
+            return clear if self._surface.observed else blur(clear)
+        change = self._clouds(band, ground)
+        if self._surface.observed:
+            return clear + blur(change)
+        return blur(clear + change)
+
+    def _clouds(self, band: str, ground: Array) -> Array:
+        """Change of the top-of-atmosphere reflectance by clouds and shadows over `ground`."""
+        air, geometry = self.air(band), self._conditions.geometry
+        scale = np.float32(air.gas * air.down * air.up)
+        path = np.float32(air.gas * air.path)
         cloud = np.zeros(self._shape, np.float32)
         veil = np.zeros(self._shape, np.float32)
         passed: Array = np.ones(self._shape, np.float32)  # light through the layers so far, down and up
@@ -240,11 +253,11 @@ class Stage:
         light = light / (1 - around * self._blur(mirror, base))
         sharp = self.contrast(band)
         leaving = light * (sharp * ground + (upward - np.minimum(sharp, upward)) * around)
-        change = scale * leaving + cloud - clear
+        change = scale * (leaving - ground) + cloud
         change = np.float32(air.up_direct) * change + np.float32(1 - air.up_direct) * self._blur(
             change, ADJACENCY
         )
-        return path * veil + clear + change
+        return change + path * (veil - 1)
 
     def observed(self, band: str) -> Array:
         """What the product holds: noise, quantisation, and for L2A the atmosphere taken off."""
@@ -252,7 +265,7 @@ class Stage:
         toa = sensor.observe(rng, band, self.toa(band), self._conditions.geometry.mu0, self._spec.gsd)
         if self._spec.level == "L1C":
             return toa
-        return self._processor.correct(band, toa)
+        return self._processor.correct(band, toa, self.toa)
 
     @cached_property
     def _processor(self) -> Processor:

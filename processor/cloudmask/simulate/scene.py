@@ -13,7 +13,7 @@ from ..errors import InputError, UsageError
 from .clouds import CLOUD_KINDS
 from .conditions import Conditions, draw_conditions
 from .fields import Array
-from .landcover import draw_surface
+from .landcover import BIOMES, draw_surface
 from .render import Stage
 from .spectra import SEASONS
 from .surfaces import Surface
@@ -34,6 +34,8 @@ class SceneSpec:
         Rows and columns at `gsd`.
     gsd : float
         Ground sampling distance, metres.
+    biome : str or None
+        Procedural ground, key of :data:`cloudmask.simulate.landcover.BIOMES`.
     season : str or None
         winter, spring, summer or autumn.
     clouds : tuple of str or None
@@ -57,6 +59,7 @@ class SceneSpec:
     level: Level = "L1C"
     size: int = 256
     gsd: float = 20.0
+    biome: str | None = None
     season: str | None = None
     clouds: tuple[str, ...] | None = None
     cover: float | None = None
@@ -79,6 +82,8 @@ class SceneSpec:
         _check("vapour", self.vapour, 0, 8)
         if self.season is not None and self.season not in SEASONS:
             raise UsageError(f"season '{self.season}' is unknown; expected one of {', '.join(SEASONS)}")
+        if self.biome is not None and self.biome not in BIOMES:
+            raise UsageError(f"biome '{self.biome}' is unknown; expected one of {', '.join(BIOMES)}")
         for kind in self.clouds or ():
             if kind not in CLOUD_KINDS:
                 raise UsageError(f"cloud kind '{kind}' is unknown; expected {', '.join(CLOUD_KINDS)}")
@@ -154,7 +159,7 @@ def simulate_scene(
     shape = (spec.size, spec.size)
     conditions = draw_conditions(spec)
     if surface is None:
-        surface = draw_surface(spec.seed, shape, spec.gsd, conditions.season)
+        surface = draw_surface(spec.seed, shape, spec.gsd, conditions.season, conditions.geometry, spec.biome)
     if surface.shape != shape:
         raise InputError(
             f"surface has {surface.shape[0]} x {surface.shape[1]} pixels, the scene {spec.size} x {spec.size}"

@@ -26,6 +26,8 @@ class Surface(Protocol):
         What :meth:`band` gives: reflectance at the top of a clear atmosphere or at the ground.
     observed : bool
         Whether the instrument's own blur and resolution are already in it.
+    shade : numpy.ndarray or None
+        Direct sun on the ground relative to flat ground, float32 (rows, cols), if not in `band` already.
     """
 
     @property
@@ -39,6 +41,9 @@ class Surface(Protocol):
 
     @property
     def observed(self) -> bool: ...  # noqa: D102
+
+    @property
+    def shade(self) -> Array | None: ...  # noqa: D102
 
     def band(self, name: str) -> Array:
         """Reflectance float32 (rows, cols) of one band, finite everywhere."""
@@ -68,6 +73,7 @@ class ArraySurface:
     """
 
     observed = True
+    shade: Array | None = None
 
     def __init__(self, reflectance: npt.NDArray[np.floating], bands: Sequence[str], level: str) -> None:
         self._values = np.asarray(reflectance, np.float32)
@@ -100,24 +106,42 @@ class ArraySurface:
 
 
 class MosaicSurface:
-    """Ground described by patches of materials, mixed and shaded pixel by pixel.
+    """Ground described by patches of materials, mixed, shaded and glinting pixel by pixel.
 
     Parameters
     ----------
     patch : numpy.ndarray
         Integer (rows, cols): number of the patch that each pixel belongs to.
-    palette : numpy.ndarray
-        float32 (patches, 13): reflectance at the ground of each patch, in band order.
+    first, second : numpy.ndarray
+        float32 (patches, 13): reflectances at the ground that each patch mixes, in band order.
+    mix : numpy.ndarray
+        float32 (rows, cols), 0 to 1: share of `second` (snow on grass, mud in water, soil between crops).
     brightness : numpy.ndarray
-        float32 (rows, cols): factor of all bands (relief shading, texture), about 1.
+        float32 (rows, cols): factor of all bands, about 1.
+    glint : numpy.ndarray or None
+        float32 (rows, cols): reflectance that waves add in all bands alike.
+    shade : numpy.ndarray or None
+        float32 (rows, cols): direct sun on the ground relative to flat ground; 0 in a mountain's shadow.
     """
 
     observed = False
     level: Level = "L2A"
     bands: tuple[str, ...] = BAND_NAMES
 
-    def __init__(self, patch: npt.NDArray[np.integer], palette: Array, brightness: Array) -> None:
-        self._patch, self._palette, self._brightness = patch, palette, brightness
+    def __init__(
+        self,
+        patch: npt.NDArray[np.integer],
+        first: Array,
+        second: Array,
+        mix: Array,
+        brightness: Array,
+        *,
+        glint: Array | None = None,
+        shade: Array | None = None,
+    ) -> None:
+        self._patch, self._first, self._step = patch, first, second - first
+        self._mix, self._brightness, self._glint = mix, brightness, glint
+        self.shade = shade
         self.shape: tuple[int, int] = (patch.shape[0], patch.shape[1])
 
     def missing(self) -> None:
@@ -125,7 +149,12 @@ class MosaicSurface:
         return None
 
     def band(self, name: str) -> Array:
-        """Reflectance at the ground float32 (rows, cols) of one band."""
-        values = np.ascontiguousarray(self._palette[:, BAND_NAMES.index(name)])[self._patch]
+        """Reflectance at the ground under flat light, float32 (rows, cols), of one band."""
+        number = BAND_NAMES.index(name)
+        values: Array = np.ascontiguousarray(self._step[:, number])[self._patch]
+        values *= self._mix
+        values += np.ascontiguousarray(self._first[:, number])[self._patch]
         values *= self._brightness
+        if self._glint is not None:
+            values += self._glint
         return np.clip(values, 0, 1.2, out=values)
