@@ -172,6 +172,19 @@ def test_export_with_fewer_bands_has_a_card_that_runs(run: Path, tmp_path: Path)
         export_model(load_checkpoint(run / "best.pt"), tmp_path / "n.onnx", keep=("B11",))
 
 
+def test_exports_of_a_recipe(data: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    exports = (
+        '[[exports]]\nname = "a"\nint8 = true\n[[exports]]\nname = "b"\nbands = ["B04", "B02"]\nrank = 3\n'
+    )
+    path.write_text(path.read_text("utf-8") + exports, "utf-8")
+    out = tmp_path / "out"
+    assert main(["train", str(path), "-o", str(out), "-q"]) == 0
+    assert OnnxModel(out / "a-int8.onnx", device="cpu").card.bands == ("B02", "B03", "B04", "B08")
+    card = OnnxModel(out / "b.onnx", device="cpu").card
+    assert (card.bands, card.rank) == (("B04", "B02"), 3)
+
+
 def test_int8_agrees_mostly_and_is_int8(run: Path, tmp_path: Path, data: Path) -> None:
     import onnx
 
@@ -181,13 +194,13 @@ def test_int8_agrees_mostly_and_is_int8(run: Path, tmp_path: Path, data: Path) -
     card = OnnxModel(full, device="cpu").card
     with np.load(data / "a.npz") as held:
         tiles = [card.input.normalise(x.transpose(2, 0, 1).copy()) for x in held["x"]]
-    agreement = quantise(full, tmp_path / "fast.onnx", tiles)
+    agreement = quantise(full, tmp_path / "fast.onnx", tiles[:2], tiles[2:])
     assert agreement > 0.9
     graph = onnx.load(str(tmp_path / "fast.onnx")).graph
     assert any(i.data_type == onnx.TensorProto.INT8 for i in graph.initializer)
     assert OnnxModel(tmp_path / "fast.onnx", device="cpu").card.name == "tiny-int8"
-    with pytest.raises(UsageError, match="at least 2 tiles"):
-        quantise(full, tmp_path / "none.onnx", tiles[:1])
+    with pytest.raises(UsageError, match="found 3 and 0"):
+        quantise(full, tmp_path / "none.onnx", tiles, [])
 
 
 def test_pool_continues_where_it_stopped(tmp_path: Path, data: Path) -> None:

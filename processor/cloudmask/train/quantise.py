@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ..card import ModelCard
 from ..errors import UsageError
 from ..onnx_model import OnnxModel
 from .export import finish
+from .pool import PatchSet
+from .sample import bands_there
+
+Tile = npt.NDArray[np.float32]
 
 
 class _Tiles:
@@ -26,19 +31,16 @@ class _Tiles:
         return None if tile is None else {"input": tile[None]}
 
 
-def quantise(
-    source: Path, target: Path, tiles: Sequence[npt.NDArray[np.float32]], keep_float: Sequence[str] = ()
-) -> float:
+def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Sequence[Tile]) -> float:
     """Write an int8 model (static, QDQ, per channel) and return how often it agrees with `source`.
 
     Parameters
     ----------
     source, target : Path
         ONNX files with cards.
-    tiles : sequence of float32 (bands, rows, cols)
-        Normalised real pixels: even places calibrate, odd ones measure the agreement.
-    keep_float : sequence of str
-        Nodes left in float32.
+    calibrate, check : sequence of float32 (bands, rows, cols)
+        Normalised real pixels to set the ranges by, and others to measure the agreement on; sides are
+        multiples of what the model accepts.
 
     Returns
     -------
@@ -48,25 +50,25 @@ def quantise(
     Raises
     ------
     UsageError
-        If there are fewer than two tiles.
+        If there is nothing to calibrate or check with.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    if len(tiles) < 2:
+    if not calibrate or not check:
         raise UsageError(
-            f"int8 needs at least 2 tiles of real pixels to calibrate and check, found {len(tiles)}"
+            "int8 needs real pixels to calibrate and others to check, as sources of kind 'arrays' in "
+            f"[[train]] and [[scenes]]; found {len(calibrate)} and {len(check)}"
         )
     part = target.with_name(target.name + ".part")
     quantize_static(
         str(source),
         str(part),
-        _Tiles(tiles[::2]),
+        _Tiles(calibrate),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
         calibrate_method=CalibrationMethod.MinMax,
-        nodes_to_exclude=list(keep_float),
     )
     os.replace(part, target)
     full = OnnxModel(source, device="cpu")
@@ -77,8 +79,26 @@ def quantise(
     card["rank"] = int(card.get("rank", 0)) - 1
     finish(target, card)
     fast = OnnxModel(target, device="cpu")
-    same = [
-        float((full.predict(t[None]).argmax(1) == fast.predict(t[None]).argmax(1)).mean())
-        for t in tiles[1::2]
-    ]
+    same = [float((full.predict(t[None]).argmax(1) == fast.predict(t[None]).argmax(1)).mean()) for t in check]
     return float(np.mean(same))
+
+
+def tiles_for(card: ModelCard, bands: Sequence[str], patches: PatchSet) -> Iterator[Tile]:
+    """Normalised tiles of a model's own bands from samples that have them all.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The model's.
+    bands : sequence of str
+        Bands of the samples.
+    patches : PatchSet
+        Samples of any size; sides are mirrored up to the model's multiple.
+    """
+    places = [bands.index(b) for b in card.bands]
+    for i in range(len(patches)):
+        values = patches.get(i).values[places]
+        if not bands_there(values).all():
+            continue
+        pads = [(0, 0), *((0, -side % card.tile.multiple) for side in values.shape[1:])]
+        yield card.input.normalise(np.pad(values, pads, "symmetric"))

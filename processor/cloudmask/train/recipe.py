@@ -120,6 +120,31 @@ class LossSpec:
 
 
 @dataclass(frozen=True)
+class ExportSpec:
+    """One model to write at the end.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file and in the card.
+    title : str
+        Title in the card.
+    bands : tuple of str
+        Bands it takes; none means all of the recipe's.
+    rank : int
+        Rank in the card: among models that fit a product, the highest is the default.
+    int8 : bool
+        Whether to write ``NAME-int8.onnx`` too.
+    """
+
+    name: str
+    title: str = ""
+    bands: tuple[str, ...] = ()
+    rank: int = 0
+    int8: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything a run depends on.
 
@@ -139,6 +164,8 @@ class Recipe:
         Seed of everything random.
     train, validation, scenes : tuple of SourceSpec
         Sources to learn from; frozen patches scored after each epoch; whole real development scenes.
+    exports : tuple of ExportSpec
+        Models to write; by default one, with the recipe's name and bands.
     """
 
     name: str
@@ -159,6 +186,7 @@ class Recipe:
     validation: tuple[SourceSpec, ...] = ()
     scenes: tuple[SourceSpec, ...] = ()
     teachers: tuple[TeacherSpec, ...] = ()
+    exports: tuple[ExportSpec, ...] = ()
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -190,6 +218,7 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     try:
         level, bands = parse_level(recipe.level), parse_bands(recipe.bands)
         sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
+        exports = tuple(dataclasses.replace(e, bands=parse_bands(e.bands)) for e in recipe.exports)
     except InputError as error:
         raise UsageError(f"{where}: {error}") from error
     absent = [b for b in bands if b not in LEVEL_BANDS[level]]
@@ -224,8 +253,11 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         _require(
             set(chosen) <= set(bands), where, "augment.band_sets", f"subsets of {', '.join(bands)}", chosen
         )
+    for export in exports:
+        inside = set(export.bands) <= set(bands)
+        _require(inside, where, "exports.bands", f"subsets of {', '.join(bands)}", export.bands)
     augment = dataclasses.replace(recipe.augment, band_sets=sets)
-    return dataclasses.replace(recipe, level=level, bands=bands, augment=augment)
+    return dataclasses.replace(recipe, level=level, bands=bands, augment=augment, exports=exports)
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:

@@ -15,10 +15,12 @@ import torch
 
 from .. import __version__
 from ..errors import DeviceError, OutputError, UsageError
+from ..onnx_model import OnnxModel
 from .batches import Batches
 from .export import export_model
 from .pool import PatchSet
-from .recipe import Recipe, SourceSpec, load_recipe, recipe_to_dict
+from .quantise import quantise, tiles_for
+from .recipe import ExportSpec, Recipe, SourceSpec, load_recipe, recipe_to_dict
 from .simulation import fingerprint
 from .sources import Joined, open_source
 from .trainer import Trainer, load_checkpoint, write_text
@@ -128,8 +130,34 @@ def train(
         )
 
     trainer.run(state, report)
+    return _export(recipe, folder, training, scenes, say)
+
+
+def _export(
+    recipe: Recipe, folder: Path, training: list[tuple[float, PatchSet]], scenes: PatchSet, say: Say
+) -> Path:
+    """Write the models of the best epoch; returns the first."""
     best = load_checkpoint(folder / "best.pt")
-    return export_model(best, folder / f"{recipe.name}.onnx")
+    paths = []
+    for spec in recipe.exports or (ExportSpec(recipe.name),):
+        path = folder / f"{spec.name}.onnx"
+        extra = {"rank": spec.rank, **({"title": spec.title} if spec.title else {})}
+        export_model(best, path, keep=spec.bands or None, name=spec.name, extra=extra)
+        paths.append(path)
+        if spec.int8:
+            model = OnnxModel(path, device="cpu")
+            real = [
+                s for source, (_, s) in zip(recipe.train, training, strict=True) if source.kind == "arrays"
+            ]
+            fast = folder / f"{spec.name}-int8.onnx"
+            same = quantise(
+                path,
+                fast,
+                list(tiles_for(model.card, recipe.bands, Joined(real))),
+                list(tiles_for(model.card, recipe.bands, scenes)),
+            )
+            say(f"{fast.name} agrees with {path.name} on {same:.2%} of the pixels of the development scenes")
+    return paths[0]
 
 
 def _device(settings: Settings) -> str:
