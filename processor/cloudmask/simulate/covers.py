@@ -241,10 +241,10 @@ def sea(canvas: Canvas, mask: Mask) -> None:
         canvas.patch[caps] = canvas.material("foam")
 
 
-def rivers(canvas: Canvas, *, dry: bool) -> None:
+def rivers(canvas: Canvas) -> None:
     """Perhaps a river that winds along a contour of a field, 20 to 400 m wide."""
     rng = canvas.rng
-    if dry or rng.random() > 0.35:
+    if rng.random() > 0.35:
         return
     field = power_law(rng, canvas.shape, 3.4, outer=8 / canvas.pixel)
     step = np.abs(np.gradient(field)[0]) + np.abs(np.gradient(field)[1])

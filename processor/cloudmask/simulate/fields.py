@@ -124,7 +124,8 @@ def block_mean(field: Array, block: int) -> Array:
     if any(pad):
         field = np.pad(field, ((0, pad[0]), (0, pad[1])), mode="edge")
     r, c = field.shape[0] // block, field.shape[1] // block
-    return field.reshape(r, block, c, block).mean(axis=(1, 3), dtype=np.float32)
+    result: Array = field.reshape(r, block, c, block).mean(axis=(1, 3), dtype=np.float32)
+    return result
 
 
 @lru_cache(maxsize=32)

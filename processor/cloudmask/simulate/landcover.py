@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from . import covers
 from .atmosphere import Geometry
@@ -15,25 +17,63 @@ from .spectra import Season
 from .surfaces import MosaicSurface
 from .terrain import draw_relief, shade
 
-BIOMES: Mapping[str, tuple[float, Mapping[str, float], tuple[float, float]]] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Biome:
+    """A kind of landscape.
+
+    Attributes
+    ----------
+    weight : float
+        How often it is drawn.
+    covers : mapping
+        Shares of covers, keys of :data:`cloudmask.simulate.covers.PAINTERS`.
+    relief : tuple of float
+        Range of the standard deviation of heights, km.
+    rivers : bool
+        Whether rivers may cross it.
+    """
+
+    weight: float
+    covers: Mapping[str, float]
+    relief: tuple[float, float] = (0.0, 0.0)
+    rivers: bool = True
+
+
+BIOMES: Mapping[str, Biome] = MappingProxyType(
     {
-        # name: (weight, shares of covers, standard deviation of relief in km from, to)
-        "farmland": (0.18, {"fields": 0.6, "forest": 0.2, "grass": 0.1, "town": 0.06, "lake": 0.04}, (0, 0.04)),
-        "forest": (0.12, {"forest": 0.75, "grass": 0.08, "fields": 0.08, "lake": 0.06, "burnt": 0.03}, (0, 0.12)),
-        "boreal": (0.08, {"conifers": 0.5, "bog": 0.3, "lake": 0.2}, (0, 0.05)),
-        "city": (0.10, {"town": 0.45, "industry": 0.25, "fields": 0.15, "grass": 0.08, "lake": 0.07}, (0, 0.03)),
-        "coast": (0.14, {"sea": 0.5, "fields": 0.15, "beach": 0.06, "town": 0.09, "grass": 0.1, "forest": 0.1},
-                  (0, 0.08)),
-        "sea": (0.05, {"sea": 1.0}, (0, 0)),
-        "wetland": (0.07, {"lake": 0.4, "mudflat": 0.2, "bog": 0.2, "fields": 0.2}, (0, 0)),
-        "desert": (0.08, {"sand": 0.45, "bare": 0.35, "rock": 0.15, "salt": 0.05}, (0, 0.1)),
-        "saltlake": (0.03, {"salt": 0.5, "bare": 0.2, "mudflat": 0.2, "lake": 0.1}, (0, 0.02)),
-        "savanna": (0.07, {"savanna": 0.65, "bare": 0.15, "burnt": 0.1, "fields": 0.1}, (0, 0.06)),
-        "mountain": (0.10, {"forest": 0.35, "grass": 0.25, "rock": 0.25, "bare": 0.1, "lake": 0.05}, (0.15, 0.6)),
-        "tropics": (0.05, {"rainforest": 0.65, "fields": 0.15, "lake": 0.1, "burnt": 0.1}, (0, 0.08)),
-        "arctic": (0.04, {"tundra": 0.4, "icefield": 0.35, "lake": 0.15, "rock": 0.1}, (0.0, 0.3)),
+        "farmland": Biome(
+            0.18, {"fields": 0.6, "forest": 0.2, "grass": 0.1, "town": 0.06, "lake": 0.04}, (0, 0.04)
+        ),
+        "forest": Biome(
+            0.12, {"forest": 0.75, "grass": 0.08, "fields": 0.08, "lake": 0.06, "burnt": 0.03}, (0, 0.12)
+        ),
+        "boreal": Biome(0.08, {"conifers": 0.5, "bog": 0.3, "lake": 0.2}, (0, 0.05)),
+        "city": Biome(
+            0.1, {"town": 0.45, "industry": 0.25, "fields": 0.15, "grass": 0.08, "lake": 0.07}, (0, 0.03)
+        ),
+        "coast": Biome(
+            0.14,
+            {"sea": 0.5, "fields": 0.15, "beach": 0.06, "town": 0.09, "grass": 0.1, "forest": 0.1},
+            (0, 0.08),
+            rivers=False,
+        ),
+        "sea": Biome(0.05, {"sea": 1.0}, (0, 0), rivers=False),
+        "wetland": Biome(0.07, {"lake": 0.4, "mudflat": 0.2, "bog": 0.2, "fields": 0.2}, (0, 0)),
+        "desert": Biome(
+            0.08, {"sand": 0.45, "bare": 0.35, "rock": 0.15, "salt": 0.05}, (0, 0.1), rivers=False
+        ),
+        "saltlake": Biome(
+            0.03, {"salt": 0.5, "bare": 0.2, "mudflat": 0.2, "lake": 0.1}, (0, 0.02), rivers=False
+        ),
+        "savanna": Biome(0.07, {"savanna": 0.65, "bare": 0.15, "burnt": 0.1, "fields": 0.1}, (0, 0.06)),
+        "mountain": Biome(
+            0.1, {"forest": 0.35, "grass": 0.25, "rock": 0.25, "bare": 0.1, "lake": 0.05}, (0.15, 0.6)
+        ),
+        "tropics": Biome(0.05, {"rainforest": 0.65, "fields": 0.15, "lake": 0.1, "burnt": 0.1}, (0, 0.08)),
+        "arctic": Biome(0.04, {"tundra": 0.4, "icefield": 0.35, "lake": 0.15, "rock": 0.1}, (0.0, 0.3)),
     }
-)  # fmt: skip
+)
 """What grounds are made of; weights favour what masks find hard (coast, water, city, mountain)."""
 
 _LOW = ("sea", "lake", "mudflat", "beach")
@@ -67,10 +107,11 @@ def draw_surface(
     """
     rng = stream(seed, "surface")
     names = list(BIOMES)
-    weights = np.array([BIOMES[n][0] for n in names])
+    weights = np.array([BIOMES[n].weight for n in names])
     drawn = names[int(rng.choice(len(names), p=weights / weights.sum()))]
-    _, shares, rough = BIOMES[biome or drawn]
-    height = float(rng.uniform(*rough))
+    land = BIOMES[biome or drawn]
+    shares = land.covers
+    height = float(rng.uniform(*land.relief))
     relief = draw_relief(rng, shape, gsd, max(height, 0.01))
     zone = _zones(rng, shape, gsd / 1000, shares, relief)
     canvas = Canvas(rng, shape, gsd / 1000, season, geometry, relief)
@@ -78,7 +119,8 @@ def draw_surface(
         mask = zone == number
         if mask.any():
             covers.PAINTERS[cover](canvas, mask)
-    covers.rivers(canvas, dry=biome in ("desert", "saltlake") or "sea" in shares)
+    if land.rivers:
+        covers.rivers(canvas)
     covers.snow(canvas, (biome or drawn) in ("mountain", "arctic", "boreal"))
     light = shade(relief, geometry, gsd) if height > 0.02 else None
     if light is not None:
@@ -88,7 +130,7 @@ def draw_surface(
 
 def _zones(
     rng: np.random.Generator, shape: tuple[int, int], pixel: float, shares: Mapping[str, float], relief: Array
-) -> Array:
+) -> npt.NDArray[np.uint8]:
     """Number of the cover of each pixel, uint8: low-lying ones by height, the others by competing fields."""
     zone = np.zeros(shape, np.uint8)
     level = -np.inf

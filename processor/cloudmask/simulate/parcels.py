@@ -12,7 +12,7 @@ Cells = npt.NDArray[np.int64]
 
 def scatter(*numbers: Cells | int) -> Cells:
     """Mix integers into one that looks random, 0 to 2^31 - 1 (multiplicative hash, Knuth 6.4)."""
-    total: Cells = np.int64(0)  # type: ignore[assignment]
+    total = np.zeros((), np.int64)
     for i, number in enumerate(numbers):
         total = (total + number) * np.int64(2654435761 + 2 * i)
         total = (total ^ (total >> np.int64(15))) & np.int64(0x7FFFFFFF)

@@ -73,7 +73,7 @@ class Processor:
         return result
 
     def _gsd(self, band: str, image: Array) -> float:
-        return self._spec.gsd * self._spec.size / image.shape[0]
+        return float(self._spec.gsd * self._spec.size / image.shape[0])
 
     def _vapour_transmittance(self, toa: Array, window: Array) -> Array:
         if window.shape != toa.shape:

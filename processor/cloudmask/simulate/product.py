@@ -155,7 +155,8 @@ class ProductScene:
         spread = min(EDGE_SPREAD, 0.02 * width)
         limit = width * (1 - self._edge) + spread * (delay / last - 0.5)
         limit_at_row = limit - (centre - width / 2) * EDGE_SLOPE
-        return centre[None, :] < limit_at_row[:, None]
+        inside: npt.NDArray[np.bool_] = centre[None, :] < limit_at_row[:, None]
+        return inside
 
     @cached_property
     def _classes(self) -> npt.NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,11 @@ from scipy import ndimage
 
 from . import sensor
 from .atmosphere import BandAtmosphere, band_atmosphere, gas_transmittance
-from .clouds import CLOUD_KINDS, CloudLayer, draw_layer
 from .conditions import Conditions
 from .fields import Array, block_mean, spread, stream
-from .optics import Fluxes, anisotropy, particle, two_stream
 from .processor import Processor
-from .shadows import Lighting, light_layer, offset, penumbra, thickness_index, thickness_scale
+from .shadows import thickness_scale
+from .staging import StagedLayer
 from .surfaces import Surface
 
 if TYPE_CHECKING:
@@ -29,81 +27,6 @@ BLOCK = 8
 ADJACENCY = 0.6
 """Reach in km (standard deviation) of light that air scatters into a pixel from around it; most comes from
 within 1 km (Tanre et al. 1981; Sen2Cor's default range of adjacency is 1 km)."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """Part of a layer's domain that one set of rays crosses, as first row and column."""
-
-    row: int
-    col: int
-
-
-class StagedLayer:
-    """A layer in place: its domain, light, and windows for sun and bands."""
-
-    def __init__(self, spec: SceneSpec, conditions: Conditions, number: int) -> None:
-        plan = conditions.layers[number]
-        geometry, n = conditions.geometry, spec.size
-        recipe = CLOUD_KINDS[plan.kind]
-        self._size = n
-        middle = plan.base + 0.6 * plan.depth
-        seen = offset(middle, geometry.view_zenith, geometry.view_azimuth, spec.gsd)
-        lit_height = plan.base if recipe.convective else plan.base + 0.5 * plan.depth
-        sun = offset(lit_height, geometry.sun_zenith, geometry.sun_azimuth, spec.gsd)
-        move = [round(sun[0] - seen[0]), round(sun[1] - seen[1])]
-        track = offset(middle, 45.0, sensor.TRACK_AZIMUTH, spec.gsd)
-        reach = max(abs(sensor.parallax(b)) for b in sensor.DELAY)
-        pad = int(np.ceil(reach * max(abs(track[0]), abs(track[1])))) + 2
-        if max(abs(move[0]), abs(move[1])) >= n:
-            # The clouds that shade the frame are all outside it: any other part of the field will do.
-            move = [0, n + pad]
-        self._track = (track[0] * conditions.forward, track[1] * conditions.forward)
-        self._home = Window(pad + max(0, -move[0]), pad + max(0, -move[1]))
-        self._sunny = Window(self._home.row + move[0], self._home.col + move[1])
-        shape = (n + 2 * pad + abs(move[0]), n + 2 * pad + abs(move[1]))
-        rng = stream(spec.seed, "layer", number, plan.kind)
-        self.layer: CloudLayer = draw_layer(
-            rng, plan.kind, shape, spec.gsd, plan.base, plan.depth, plan.cover
-        )
-        self.index = thickness_index(self.layer.thickness)
-        self._optics: dict[str, tuple[Fluxes, Array]] = {}
-        self._geometry = geometry
-        self.asymmetry = particle(self.layer.phase, self.layer.radius, "B04").asymmetry
-        self.light: Lighting = light_layer(
-            self.index,
-            plan.depth,
-            geometry,
-            spec.gsd,
-            asymmetry=self.asymmetry,
-            convective=recipe.convective,
-        )
-        smear = plan.depth / 12 if recipe.convective else plan.depth
-        self.sun_path = self._cut(self.light.path, self._sunny)
-        beam = np.exp(np.float32(-(1 - self.asymmetry**2) / geometry.mu0) * self.sun_path)
-        self.beam = penumbra(beam, lit_height, smear, geometry, spec.gsd)
-        self.sun_index = thickness_index(self.sun_path)
-
-    def _cut(self, field: npt.NDArray[np.generic], window: Window) -> npt.NDArray[np.generic]:
-        return field[window.row : window.row + self._size, window.col : window.col + self._size]
-
-    def view(self, band: str, field: Array) -> Array:
-        """Part of `field` that the band sees; moved along the track by the layer's parallax."""
-        t = sensor.parallax(band)
-        window = Window(
-            self._home.row + round(t * self._track[0]), self._home.col + round(t * self._track[1])
-        )
-        return self._cut(field, window)
-
-    def optics(self, band: str) -> tuple[Fluxes, Array]:
-        """Fluxes and reflectance towards the sensor, on the scale of optical thickness."""
-        if band not in self._optics:
-            scale = thickness_scale()
-            kind = particle(self.layer.phase, self.layer.radius, band)
-            fluxes = two_stream(scale, self._geometry.mu0, kind)
-            bend = anisotropy(scale, self._geometry.mu0, self._geometry.scattering_angle, self.layer.phase)
-            self._optics[band] = (fluxes, (fluxes.reflected * bend).astype(np.float32))
-        return self._optics[band]
 
 
 def _table(values: npt.NDArray[np.float64]) -> Array:
@@ -129,7 +52,7 @@ class Stage:
         self.layers = [StagedLayer(spec, conditions, i) for i in range(len(conditions.layers))]
         beam = np.ones(self._shape, np.float32)
         for layer in self.layers:
-            beam = beam * layer.beam
+            beam *= layer.beam
         self.direct_transmittance: Array = beam
         self._clear: dict[str, BandAtmosphere] = {}
 
@@ -159,8 +82,11 @@ class Stage:
             direct = np.float32(air.direct)
             values = values * (direct * self._surface.shade + (1 - direct))
         if self._surface.level == "L2A" or source != band:
-            return values / (1 - np.float32(air.sphere) * values)
-        return (values * np.float32(1 / air.gas) - np.float32(air.path)) * np.float32(1 / (air.down * air.up))
+            light: Array = values / (1 - np.float32(air.sphere) * values)
+        else:
+            light = values * np.float32(1 / air.gas) - np.float32(air.path)
+            light *= np.float32(1 / (air.down * air.up))
+        return light
 
     def illumination(self, band: str) -> Array:
         """Light on the ground relative to clear sky, float32 (rows, cols)."""
@@ -171,13 +97,14 @@ class Stage:
         sky = np.ones(self._shape, np.float32)
         for layer in self.layers:
             fluxes, _ = layer.optics(band)
-            total = total * _table(fluxes.direct + fluxes.diffuse)[layer.sun_index]
-            sky = sky * layer.view(band, _table(fluxes.transmitted_diffuse)[layer.index])
+            total *= _table(fluxes.direct + fluxes.diffuse)[layer.sun_index]
+            sky *= _table(fluxes.transmitted_diffuse)[layer.view(band, layer.index)]
         scattered = (
             np.float32(share) * np.maximum(total - self.direct_transmittance, 0) + np.float32(1 - share) * sky
         )
         base = max(self._conditions.layers[0].base, 0.1)
-        return np.float32(share) * self.direct_transmittance + self._blur(scattered, 0.6 * base)
+        light: Array = np.float32(share) * self.direct_transmittance + self._blur(scattered, 0.6 * base)
+        return light
 
     def contribution(self) -> Array:
         """Reflectance that clouds alone add in B02 over a black ground."""
@@ -206,7 +133,7 @@ class Stage:
         """Top-of-atmosphere reflectance without noise, float32 (rows, cols)."""
         air = self.air(band)
         ground = self._ground(band)
-        clear = np.float32(air.gas * air.path) + np.float32(air.gas * air.down * air.up) * ground
+        clear: Array = np.float32(air.gas * air.path) + np.float32(air.gas * air.down * air.up) * ground
         blur = sensor.Sharpness(band, self._spec.gsd)
         if not self.layers:
             return clear if self._surface.observed else blur(clear)
@@ -253,11 +180,12 @@ class Stage:
         light = light / (1 - around * self._blur(mirror, base))
         sharp = self.contrast(band)
         leaving = light * (sharp * ground + (upward - np.minimum(sharp, upward)) * around)
-        change = scale * (leaving - ground) + cloud
+        change: Array = scale * (leaving - ground) + cloud
         change = np.float32(air.up_direct) * change + np.float32(1 - air.up_direct) * self._blur(
             change, ADJACENCY
         )
-        return change + path * (veil - 1)
+        change += path * (veil - 1)
+        return change
 
     def observed(self, band: str) -> Array:
         """What the product holds: noise, quantisation, and for L2A the atmosphere taken off."""

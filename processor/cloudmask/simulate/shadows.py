@@ -40,10 +40,11 @@ def thickness_scale() -> npt.NDArray[np.float64]:
 def thickness_index(thickness: Array) -> npt.NDArray[np.uint16]:
     """Step of each pixel on :func:`thickness_scale` (2 % apart, finer than the eye and the noise)."""
     with np.errstate(divide="ignore"):
-        index = np.log(thickness * np.float32(1 / _LOW), dtype=np.float32)
+        index: Array = np.log(thickness * np.float32(1 / _LOW), dtype=np.float32)
     index *= np.float32(1 / _STEP)
     index += np.float32(1.5)
-    return np.clip(index, 0, LEVELS - 1, out=index).astype(np.uint16)
+    np.clip(index, 0, LEVELS - 1, out=index)
+    return index.astype(np.uint16)
 
 
 def offset(height: float, zenith: float, azimuth: float, gsd: float) -> tuple[float, float]:

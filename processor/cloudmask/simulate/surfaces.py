@@ -102,7 +102,8 @@ class ArraySurface:
         """Reflectance float32 (rows, cols) of one band."""
         if name not in self.bands:
             raise InputError(f"surface has no band {name}; it has {', '.join(self.bands)}")
-        return self._values[self.bands.index(name)]
+        values: Array = self._values[self.bands.index(name)]
+        return values
 
 
 class MosaicSurface:

@@ -19,7 +19,8 @@ def draw_relief(rng: np.random.Generator, shape: tuple[int, int], gsd: float, he
     field = power_law(rng, shape, 3.7, outer=10 / pixel, inner=0.08 / pixel)
     ridged = -np.abs(field) * np.float32(1.3)
     steep = np.float32(min(height / 0.4, 1.0))
-    return np.float32(height) * (steep * ridged + (1 - steep) * field)
+    result: Array = np.float32(height) * (steep * ridged + (1 - steep) * field)
+    return result
 
 
 def shade(relief: Array, geometry: Geometry, gsd: float, *, steps: int = 28) -> Array:
