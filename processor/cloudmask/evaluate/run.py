@@ -95,7 +95,7 @@ def run_masks(
     tolerance : float
         Half-width of the band along reference borders that the second count leaves out, metres.
     pictures : int
-        Keep pictures of at most so many scenes, evenly spread.
+        Keep pictures of at most so many scenes, those with most classes first.
     threads : int
         For decoding products.
     progress : callable, optional
@@ -106,7 +106,7 @@ def run_masks(
     InputError
         If a mask's file does not fit a scene, or no mask has anything to say about any scene.
     """
-    chosen = {i * len(scenes) // pictures for i in range(pictures)} if pictures else set()
+    chosen = _worth_showing(scenes, pictures)
     results = []
     for i, scene in enumerate(scenes):
         keep = i in chosen
@@ -121,6 +121,17 @@ def run_masks(
             f"no mask has anything to say about any of {len(results)} scenes; first scene: {reasons}"
         )
     return results
+
+
+def _worth_showing(scenes: Sequence[Scene], wanted: int) -> set[int]:
+    """Indices of scenes to draw: those with most classes, evenly spread where there are many."""
+    classes = [len(set(np.unique(s.labels).tolist()) - set(SILENT)) for s in scenes]
+    chosen: set[int] = set()
+    for most in sorted(set(classes), reverse=True):
+        alike = [i for i, n in enumerate(classes) if n == most]
+        room = min(wanted - len(chosen), len(alike))
+        chosen |= {alike[i * len(alike) // room] for i in range(room)}
+    return chosen
 
 
 def _one_scene(

@@ -9,7 +9,7 @@ from html import escape
 from ...classes import COLOURS, SURFACE_CLASSES, CloudClass
 from ..numbers import Json
 from ..pictures import DIFFERENCE_COLOURS, DIFFERENCE_NAMES, Pictures
-from .markup import Look, card, chip, figure
+from .markup import Look, card, chip
 
 _COMPARE = (
     '<div class="compare" id="compare"><img class="under" alt="" src="data:,">'
@@ -26,10 +26,9 @@ def scene_section(document: Json, pictures: Mapping[str, Pictures], look: Look) 
     names = sorted(pictures, key=lambda n: (order.index(kinds[n]), -len(pictures[n].reference), n))
     strips = ""
     for name in names:
-        images = "".join(_picture(title, png) for title, png in _layers(pictures[name], look))
         strips += (
             f'<div class="scene" data-scene="{escape(name)}"><h4>{escape(name)} {chip(kinds[name])}</h4>'
-            f'<div class="strip">{images}</div></div>'
+            f"{_strip(pictures[name], look)}</div>"
         )
     first = next((look.titles[m] for m in pictures[names[0]].masks), "Reference")
     options = "".join(f"<option>{escape(name)}</option>" for name in names)
@@ -38,7 +37,8 @@ def scene_section(document: Json, pictures: Mapping[str, Pictures], look: Look) 
         '<label>Left<select id="left" data-first="True colour"></select></label>'
         f'<label>Right<select id="right" data-first="{escape(first)}"></select></label></div>'
     )
-    classes = _legend({c.label: COLOURS[c] for c in (*SURFACE_CLASSES, CloudClass.MISSING)})
+    shown = {c.label: COLOURS[c] for c in (*SURFACE_CLASSES, CloudClass.MISSING)}
+    classes = _legend({**shown, "not labelled": COLOURS[CloudClass.UNDEFINED]})
     differences = _legend({DIFFERENCE_NAMES[k]: rgb for k, rgb in DIFFERENCE_COLOURS.items()})
     return (
         '<h2 id="scenes">Scenes</h2><p class="soft">Move the slider to compare two layers; a click on a '
@@ -47,19 +47,25 @@ def scene_section(document: Json, pictures: Mapping[str, Pictures], look: Look) 
     )
 
 
-def _layers(shown: Pictures, look: Look) -> list[tuple[str, bytes]]:
-    layers = [] if shown.colour is None else [("True colour", shown.colour)]
-    layers.append(("Reference", shown.reference))
-    layers += [(look.titles[m], png) for m, png in shown.masks.items()]
-    layers += [(f"{look.titles[m]}, difference", png) for m, png in shown.differences.items()]
-    return layers
+def _strip(shown: Pictures, look: Look) -> str:
+    """All pictures of a scene, differences below their masks."""
+    lead = [] if shown.colour is None else [("True colour", shown.colour)]
+    lead.append(("Reference", shown.reference))
+    images = [_picture(title, png, i + 1) for i, (title, png) in enumerate(lead)]
+    for i, (mask, png) in enumerate(shown.masks.items()):
+        images.append(_picture(look.titles[mask], png, len(lead) + i + 1))
+        if mask in shown.differences:
+            title = f"{look.titles[mask]}, difference"
+            images.append(_picture(title, shown.differences[mask], len(lead) + i + 1, 2))
+    wide = f"grid-template-columns:repeat({max(5, len(lead) + len(shown.masks))},minmax(110px,1fr))"
+    return f'<div class="strip" style="{wide}">{"".join(images)}</div>'
 
 
-def _picture(title: str, png: bytes) -> str:
+def _picture(title: str, png: bytes, column: int, row: int = 1) -> str:
     data = base64.b64encode(png).decode("ascii")
     name = escape(title)
     image = f'<img data-layer="{name}" alt="{name}" src="data:image/png;base64,{data}">'
-    return figure(image, name)
+    return f'<figure style="grid-area:{row}/{column}">{image}<figcaption>{name}</figcaption></figure>'
 
 
 def _legend(entries: Mapping[str, tuple[int, int, int]]) -> str:

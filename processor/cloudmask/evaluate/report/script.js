@@ -8,7 +8,9 @@
   const tags = { left: box.querySelector(".tag.left"), right: box.querySelector(".tag.right") };
 
   function layers() {
-    return Array.from(document.querySelectorAll('[data-scene="' + scene.value + '"] img'));
+    const found = Array.from(document.querySelectorAll('[data-scene="' + scene.value + '"] img'));
+    const last = function (image) { return image.dataset.layer.endsWith(", difference"); };
+    return found.filter(function (i) { return !last(i); }).concat(found.filter(last));
   }
   function fill(select, wanted) {
     const kept = select.value || wanted;
