@@ -37,12 +37,12 @@ class Normalisation:
     std: tuple[float, ...]
 
     def apply(self, values: torch.Tensor) -> torch.Tensor:
-        """Normalise (n, bands, rows, cols); NaN becomes 0."""
+        """Normalise (n, bands, rows, cols) in place; NaN becomes 0."""
         if self.transform == "sqrt":
-            values = values.clamp(min=0).sqrt()
+            values.clamp_(min=0).sqrt_()
         mean = torch.tensor(self.mean).view(1, -1, 1, 1)
         std = torch.tensor(self.std).view(1, -1, 1, 1)
-        return ((values - mean) / std).nan_to_num(0.0, 0.0, 0.0)
+        return values.sub_(mean).div_(std).nan_to_num_(0.0, 0.0, 0.0)
 
 
 class Batches:
@@ -64,6 +64,7 @@ class Batches:
         total = sum(w for w, _ in self.sets)
         self._odds = [w / total for w, _ in self.sets]
         self.normalisation: Normalisation | None = None
+        self._noise = augment.Noise(len(recipe.bands), recipe.patch)
 
     def statistics(self, draws: int = 256) -> Normalisation:
         """Mean and deviation of each band, after the transformation, over random crops."""
@@ -112,7 +113,7 @@ class Batches:
                 turn = turns[int(rng.integers(len(turns)))]
                 x, y = np.ascontiguousarray(turn.apply(x)), np.ascontiguousarray(turn.apply(y))
                 soft = None if soft is None else np.ascontiguousarray(turn.apply(soft))
-            x = augment.shake(rng, x, spec)
+            x = augment.shake(rng, x, spec, self._noise)
             augment.blank(rng, x, y, spec)
             there = bands_there(x)
             keep = augment.choose_bands(rng, there, recipe.bands, spec)
@@ -174,7 +175,7 @@ def window(sample: Sample, side: int, rng: np.random.Generator) -> Sample:
     top, left = int(rng.integers(rows - side + 1)), int(rng.integers(cols - side + 1))
     cut = np.s_[..., top : top + side, left : left + side]
 
-    def copy(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def copy(array: FloatArray) -> npt.NDArray[np.float32]:
         return np.array(array[cut], np.float32)
 
     return Sample(

@@ -71,7 +71,7 @@ class DiskPool:
         path = self.path(self.seeds[index])
         try:
             with np.load(path, allow_pickle=False) as data:
-                values, labels = data["values"].astype(np.float32), data["labels"]
+                values, labels = data["values"], data["labels"]
                 return Sample(f"simulated:{path.stem}", values, labels, self.gsd, float(data["azimuth"]))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise InputError(f"{path}: not a simulated patch ({error}); delete it and --resume") from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..classes import SURFACE_CLASSES
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.floating[Any]]
 ByteArray = npt.NDArray[np.uint8]
 
 IGNORE = 255
@@ -24,7 +25,7 @@ class Sample:
     ----------
     name : str
         For records.
-    values : float32 (bands, rows, cols)
+    values : float32 or float16 (bands, rows, cols)
         Reflectance, NaN where missing; a band that was not there is NaN everywhere.
     labels : uint8 (rows, cols)
         0 clear, 1 shadow, 2 semi-transparent cloud, 3 cloud, 255 not labelled.

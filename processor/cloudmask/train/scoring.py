@@ -31,7 +31,7 @@ def predict_probabilities(net: UNet, normalisation: Normalisation, values: Float
     device = next(net.parameters()).device
     rows, cols = values.shape[1:]
     pads = [(0, -rows % MULTIPLE), (0, -cols % MULTIPLE)]
-    padded = np.pad(values, [(0, 0), *pads], "symmetric")
+    padded = np.pad(values.astype(np.float32), [(0, 0), *pads], "symmetric")
     absent = ~bands_there(values)
     x = normalisation.apply(torch.from_numpy(padded[None])).to(device)
     logits = net(x, torch.from_numpy(absent[None]).float().to(device)).float()
