@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmask.errors import InputError
-from cloudmask.grid import AxisMap, Grid, any_valid, resample
+from cloudmask.grid import AxisMap, Grid, resample
 
 SPACINGS = [10, 20, 30, 60]
 pairs = st.tuples(st.sampled_from([5, 10, 12.5, 20, 30, 40, 60, 100]), st.sampled_from([10, 20, 30, 60, 7.5]))
@@ -175,23 +175,32 @@ def test_targets_beyond_the_source_repeat_the_last_sample():
 
 
 @given(pairs, st.integers(1, 40), st.integers(0, 2**32 - 1))
-def test_any_valid_is_the_ground_of_the_target(spacings, n, seed):
+def test_any_looks_at_the_ground_of_the_target(spacings, n, seed):
     ratio = spacings[1] / spacings[0]
     valid = np.random.default_rng(seed).random(n) > 0.7
     axis = whole(ratio, n)
-    found = any_valid(valid[:, None], axis, AxisMap(1, 1, 0, 1))[:, 0]
+    found = axis.any(valid[:, None], 0, 0)[:, 0]
+    np.testing.assert_array_equal(axis.any(valid[None], 1, 0)[0], found)
     for target, value in enumerate(found):
-        low, high = target * ratio, min((target + 1) * ratio, n)
-        if ratio <= 1:
-            expected = valid[min(int((low + ratio / 2) + 1e-9), n - 1)]
-        else:
-            expected = any(valid[i] and min(i + 1, high) - max(i, low) > 1e-5 for i in range(n))
+        low, high = target * ratio, (target + 1) * ratio
+        expected = any(valid[i] and min(i + 1, high) - max(i, low) > 1e-5 for i in range(n))
         assert value == expected, (target, ratio)
 
 
-def test_nearest_picks_the_sample_under_the_centre():
-    codes = np.array([1, 2, 3], np.uint8)
-    assert AxisMap(0.5, 3, 0, 6).nearest(codes, 0).tolist() == [1, 1, 2, 2, 3, 3]
-    assert AxisMap(2 / 3, 3, 0, 5).nearest(codes, 0).tolist() == [1, 2, 2, 3, 3]
-    assert AxisMap(2, 3, 0, 2).nearest(codes, 0).tolist() == [2, 3]
-    assert AxisMap(1, 3, 0, 3).nearest(codes, 0) is codes
+def test_any_counts_samples_that_are_not_held_as_false():
+    piece = np.array([True, False, True])  # samples 4, 5, 6 of 10
+    assert AxisMap(2, 10, 0, 5).any(piece, 0, 4).tolist() == [False, False, True, True, False]
+    assert AxisMap(0.5, 10, 6, 12).any(piece, 0, 4).tolist() == [False, False, True, True, False, False]
+
+
+def test_any_beyond_the_source_repeats_the_last_sample():
+    assert AxisMap(2, 3, 0, 4).any(np.array([False, False, True]), 0, 0).tolist() == [False, True, True, True]
+
+
+@given(pairs, st.integers(1, 40), st.integers(0, 30), st.integers(1, 9))
+def test_samples_under_a_target_are_among_those_it_needs(spacings, n, start, count):
+    ratio = spacings[1] / spacings[0]
+    axis = AxisMap(ratio, n, start, start + count)
+    valid = np.random.default_rng(n).random(n) > 0.5
+    low, high = axis.source
+    np.testing.assert_array_equal(axis.any(valid[low:high], 0, low), axis.any(valid, 0, 0))

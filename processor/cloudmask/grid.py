@@ -200,13 +200,22 @@ class AxisMap:
         assert out is not None  # weights sum to 1, so at least one tap is used
         return out
 
-    def nearest(self, array: npt.NDArray[np.generic], axis: int) -> npt.NDArray[np.generic]:
-        """Pick the source sample under each target's centre; for masks and classes."""
-        if self.identity:
-            return array
-        target = np.arange(self.start, self.stop, dtype=np.float64)
-        index = np.floor((target + 0.5) * self.ratio + _EPS).astype(np.intp)
-        return np.take(array, np.clip(index, 0, self.n_source - 1) - self.source[0], axis=axis)
+    def any(self, array: BoolArray, axis: int, first: int) -> BoolArray:
+        """Whether any sample on the ground of each target is True.
+
+        `axis` of the array holds samples from `first` on; samples that it does not hold are False.
+        """
+        low = np.arange(self.start, self.stop, dtype=np.float64) * self.ratio
+        last = self.n_source - 1
+        begin = np.minimum(np.floor(low + _EPS), last).astype(np.intp) - first
+        end = np.minimum(np.ceil(low + self.ratio - _EPS), last + 1).astype(np.intp) - first
+        # Differences of running sums: windows of any length cost the same.
+        before = np.zeros((*array.shape[:axis], 1, *array.shape[axis + 1 :]), np.int32)
+        sums = np.concatenate([before, np.cumsum(array, axis=axis, dtype=np.int32)], axis=axis)
+        held = array.shape[axis]
+        high = np.take(sums, np.clip(end, 0, held), axis=axis)
+        out: BoolArray = high > np.take(sums, np.clip(begin, 0, held), axis=axis)
+        return out
 
 
 def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: AxisMap) -> FloatArray:
@@ -232,17 +241,3 @@ def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: A
     total = cols.apply(rows.apply(np.where(valid, values, np.float32(0)), 0), 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(weight > _EPS, total / weight, np.float32(np.nan)).astype(np.float32)
-
-
-def any_valid(valid: BoolArray, rows: AxisMap, cols: AxisMap) -> BoolArray:
-    """Whether any valid sample lies on the ground of each target (bool, targets).
-
-    A target finer than the source takes the sample it lies in, one coarser all that it covers.
-    """
-    out: npt.NDArray[np.generic] = valid
-    for axis, axis_map in enumerate((rows, cols)):
-        if axis_map.ratio > 1:
-            out = axis_map.apply(out.astype(np.float32), axis) > _EPS
-        else:
-            out = axis_map.nearest(out, axis)
-    return out.astype(np.bool_)

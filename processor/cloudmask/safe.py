@@ -1,10 +1,4 @@
-"""Sentinel-2 products as ESA delivers them, as a source for the pipeline.
-
-No-data. A digital number of 0 is no data. Bands are read at a wavelet level where that is enough,
-and there a sample is a weighted mean of its neighbourhood in which zeros would dilute what is
-next to them. Where a level shows such a border, the blocks it crosses are decoded in full and
-averaged over valid pixels only, so that no-data is told apart before anything is mixed.
-"""
+"""Sentinel-2 products as ESA delivers them, as a source for the pipeline."""
 
 from __future__ import annotations
 
@@ -16,26 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
-
 from .bands import BANDS, LEVEL_BANDS, parse_band
 from .errors import InputError
-from .grid import BoolArray, FloatArray, Grid
+from .grid import Grid
 from .jp2 import BandImage, Header, read_header
 from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
 from .safe_files import SafeFiles, open_files
 from .safe_metadata import ProductMetadata, read_metadata
-from .source import Patch, Plane, PlaneLayout, PlaneSource
+from .source import Plane, PlaneLayout, PlaneSource
+from .wavelet import make_plane, read_level
 
 log = logging.getLogger(__name__)
 
 _IMAGE = re.compile(r"(?:^|/)IMG_DATA/(?:R\d\dm/)?[^/]*_(B\d[\dA])(?:_(\d\d)m)?\.jp2$", re.IGNORECASE)
-_SATURATED_MEAN = 40000
-"""At a wavelet level a saturated sample is mixed with its neighbours; no real one gets this far."""
-_SATURATED_REFLECTANCE = np.float32(1.5)
-"""Stands for a saturated sample: brighter than nearly all cloud, and in a network's range."""
 
 
 class SafeProduct(PlaneSource):
@@ -100,90 +87,14 @@ class SafeProduct(PlaneSource):
         return PlaneLayout(spacing * factor, math.ceil(header.rows / factor), math.ceil(header.cols / factor))
 
     def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
-        """Decode a window of a band; see the module's text on no-data."""
+        """Decode a window of a band; :mod:`cloudmask.wavelet` keeps no-data out of the rest."""
         spacing, level, header = self._level(band, layout.spacing)
         image = self._image(band)
         radiometry = self.radiometry(band)
-        if level == 0:
-            dn = image.read(0, rows, cols)
-            valid = dn != NODATA_DN
-            saturated = dn == SATURATED_DN
-            values = radiometry.reflectance(dn)
-            patches: tuple[Patch, ...] = ()
-        else:
-            # A few rows and columns more, as a border just outside the window reaches into it.
-            reach = 1 if level == 1 else 2
-            r0, c0 = max(0, rows[0] - reach), max(0, cols[0] - reach)
-            r1, c1 = min(layout.rows, rows[1] + reach), min(layout.cols, cols[1] + reach)
-            dn = image.read(level, (r0, r1), (c0, c1))
-            valid = dn != NODATA_DN
-            saturated = dn >= _SATURATED_MEAN
-            values = radiometry.reflectance(dn)
-            border = _border(dn, reach, -0.5 * radiometry.offset)
-            found: list[Patch] = []
-            if border.any():
-                border[: rows[0] - r0] = border[rows[1] - r0 :] = False
-                border[:, : cols[0] - c0] = border[:, cols[1] - c0 :] = False
-                found = self._decode_blocks(
-                    image, header, radiometry, 2**level, spacing, border, (r0, c0), values, valid, saturated
-                )
-            inside = slice(rows[0] - r0, rows[1] - r0), slice(cols[0] - c0, cols[1] - c0)
-            values, valid, saturated = values[inside], valid[inside], saturated[inside]
-            patches = tuple(found)
-        if saturated.any():
-            values[saturated] = _SATURATED_REFLECTANCE
-        return Plane(
-            values,
-            None if bool(valid.all()) else valid,
-            saturated if bool(saturated.any()) else None,
-            patches,
-        )
-
-    @staticmethod
-    def _decode_blocks(
-        image: BandImage,
-        header: Header,
-        radiometry: Radiometry,
-        factor: int,
-        spacing: float,
-        border: BoolArray,
-        corner: tuple[int, int],
-        values: FloatArray,
-        valid: BoolArray,
-        saturated: BoolArray,
-    ) -> list[Patch]:
-        """Replace the samples of all blocks with a border by means over their valid pixels.
-
-        Changes `values`, `valid` and `saturated` in place, which begin at sample `corner`.
-        """
-        patches: list[Patch] = []
-        side = max(factor, header.block // factor * factor) // factor  # a block, in samples
-        where_rows, where_cols = np.nonzero(border)
-        blocks = {
-            (int(r), int(c))
-            for r, c in zip((where_rows + corner[0]) // side, (where_cols + corner[1]) // side, strict=True)
-        }
-        for block_row, block_col in sorted(blocks):
-            r0, c0 = max(block_row * side, corner[0]), max(block_col * side, corner[1])
-            r1 = min((block_row + 1) * side, corner[0] + border.shape[0])
-            c1 = min((block_col + 1) * side, corner[1] + border.shape[1])
-            full = image.read(
-                0,
-                (r0 * factor, min(r1 * factor, header.rows)),
-                (c0 * factor, min(c1 * factor, header.cols)),
-            )
-            known = full != NODATA_DN
-            patches.append((r0 * factor, c0 * factor, known, spacing))
-            total = _block_sum(np.where(known, full, 0).astype(np.float32), factor)
-            count = _block_sum(known.astype(np.float32), factor)
-            mean = radiometry.reflectance(total / np.maximum(count, 1))
-            place = (
-                slice(r0 - corner[0], r1 - corner[0]),
-                slice(c0 - corner[1], c1 - corner[1]),
-            )
-            values[place], valid[place] = mean, count > 0
-            saturated[place] = _block_sum((full == SATURATED_DN).astype(np.float32), factor) > 0
-        return patches
+        if level:
+            return read_level(image, header, level, spacing, radiometry, rows, cols)
+        dn = image.read(0, rows, cols)
+        return make_plane(radiometry.reflectance(dn), dn != NODATA_DN, dn == SATURATED_DN)
 
     def _image(self, band: str) -> BandImage:
         if band not in self._images:
@@ -302,29 +213,3 @@ def _band_files(files: SafeFiles, metadata: ProductMetadata) -> Mapping[str, tup
             "download it whole"
         )
     return found
-
-
-def _border(dn: npt.NDArray[np.uint16], reach: int, low: float) -> BoolArray:
-    """Samples that a wavelet level may have mixed with no-data.
-
-    Zeros and, in products with a negative offset, numbers so low (`low`, half the offset: a
-    reflectance of -0.05) that only zeros among their pixels explain them, with all around them as
-    far as the wavelet reaches, less those that lie deep inside no-data.
-    """
-    zero = dn == NODATA_DN
-    suspect = zero | (dn < low) if low > 0 else zero
-    if not suspect.any():
-        return np.zeros(dn.shape, bool)
-    size = 2 * reach + 1
-    near = ndimage.maximum_filter(suspect, size)
-    deep = ndimage.minimum_filter(zero, size)
-    border: BoolArray = near & ~deep
-    return border
-
-
-def _block_sum(array: FloatArray, factor: int) -> FloatArray:
-    """Sums over factor x factor pixels (float32); a partial block at the end counts what it has."""
-    rows, cols = (-(-n // factor) for n in array.shape)
-    padded = np.pad(array, ((0, rows * factor - array.shape[0]), (0, cols * factor - array.shape[1])))
-    out: FloatArray = padded.reshape(rows, factor, cols, factor).sum(axis=(1, 3), dtype=np.float32)
-    return out

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from .bands import Level
 from .errors import InputError
-from .grid import AxisMap, BoolArray, FloatArray, Grid, any_valid, resample
+from .grid import AxisMap, BoolArray, FloatArray, Grid, resample
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -197,14 +197,13 @@ class PlaneSource(ABC):
 
         valid = None if plane.valid is None else cut(plane.valid, work_map)
         values = resample(cut(plane.values, work_map), valid, *work_map)
+        corner = window[0][0], window[1][0]
         missing = None
-        if plane.valid is not None:
-            missing = ~any_valid(cut(plane.valid, out_map), *out_map)
-            for patch in plane.finer:
-                _refine(missing, patch, out.gsd, out_map[0].start, out_map[1].start)
+        if plane.valid is not None or plane.finer:
+            missing = ~_any_valid(plane, layout, corner, out_map, out.gsd)
         saturated = None
         if plane.saturated is not None:
-            saturated = any_valid(cut(plane.saturated, out_map), *out_map)
+            saturated = out_map[1].any(out_map[0].any(plane.saturated, 0, corner[0]), 1, corner[1])
         return values, missing, saturated
 
     def _maps(
@@ -219,22 +218,46 @@ class PlaneSource(ABC):
         ]
 
 
-def _refine(missing: BoolArray, patch: Patch, out_gsd: float, first_row: int, first_col: int) -> None:
-    """Overwrite `missing`, which starts at an output pixel, where validity is known more finely."""
-    row, col, valid, spacing = patch
-    ratio = out_gsd / spacing
-    maps = []
-    for offset, size in ((row, valid.shape[0]), (col, valid.shape[1])):
-        # Output pixels that lie wholly inside the patch; its edges are whole plane samples.
-        low, high = math.ceil(offset / ratio - 1e-6), math.floor((offset + size) / ratio + 1e-6)
-        maps.append(AxisMap(ratio, offset + size, low, high))
-    down, across = maps
-    top, bottom = max(down.start, first_row), min(down.stop, first_row + missing.shape[0])
-    left, right = max(across.start, first_col), min(across.stop, first_col + missing.shape[1])
-    if bottom <= top or right <= left:
-        return
-    (a, b), (c, d) = down.source, across.source
-    fine = ~any_valid(valid[a - row : b - row, c - col : d - col], down, across)
-    missing[top - first_row : bottom - first_row, left - first_col : right - first_col] = fine[
-        top - down.start : bottom - down.start, left - across.start : right - across.start
-    ]
+def _any_valid(
+    plane: Plane, layout: PlaneLayout, corner: tuple[int, int], targets: list[AxisMap], gsd: float
+) -> BoolArray:
+    """Whether any valid sample lies on the ground of each target.
+
+    Where validity is known more finely than the plane's samples, that decides.
+
+    Parameters
+    ----------
+    plane, layout
+        The plane, and the layout of the whole band.
+    corner : tuple of int
+        The plane's first row and column in the whole band.
+    targets : list of AxisMap
+        Rows and columns wanted.
+    gsd : float
+        Spacing of the targets, metres.
+    """
+    shape = plane.values.shape
+    valid = np.ones(shape, bool) if plane.valid is None else plane.valid.copy()
+    for row, col, finer, spacing in plane.finer:
+        factor = round(layout.spacing / spacing)
+        place = (
+            slice(low // factor - first, -(-(low + size) // factor) - first)
+            for low, size, first in zip((row, col), finer.shape, corner, strict=True)
+        )
+        valid[tuple(place)] = False
+    down, across = targets
+    out = across.any(down.any(valid, 0, corner[0]), 1, corner[1])
+    for row, col, finer, spacing in plane.finer:
+        ratio, factor = gsd / spacing, round(layout.spacing / spacing)
+        maps = []
+        sides = zip((row, col), finer.shape, targets, (layout.rows, layout.cols), strict=True)
+        for low, size, target, end in sides:
+            # Targets that touch the piece; those beyond the end of the band repeat its last sample.
+            start = max(target.start, math.floor(low / ratio + 1e-6))
+            at_end = -(-(low + size) // factor) >= end
+            stop = target.stop if at_end else min(target.stop, math.ceil((low + size) / ratio - 1e-6))
+            maps.append(AxisMap(ratio, low + size, start, max(start, stop)))
+        found = maps[1].any(maps[0].any(finer, 0, row), 1, col)
+        first_row, first_col = maps[0].start - down.start, maps[1].start - across.start
+        out[first_row : first_row + found.shape[0], first_col : first_col + found.shape[1]] |= found
+    return out

@@ -1,0 +1,138 @@
+"""Bands at a wavelet level of their JPEG 2000 image, with no-data told apart before it is mixed in.
+
+A digital number of 0 is no data. A sample of a wavelet level is a weighted mean of a neighbourhood,
+in which zeros would dilute what is next to them. Where a level shows a border of no-data, the
+blocks it crosses are decoded in full and averaged over valid pixels only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .grid import BoolArray, FloatArray
+from .jp2 import BandImage, Header
+from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
+from .source import Patch, Plane
+
+_SATURATED_MEAN = 40000
+"""At a wavelet level a saturated sample is mixed with its neighbours; no real one gets this far."""
+_SATURATED_REFLECTANCE = np.float32(1.5)
+"""Stands for a saturated sample: brighter than nearly all cloud, and in a network's range."""
+
+Block = tuple[int, int, int, int]
+"""First and past-last row, first and past-last column; samples of a wavelet level."""
+
+
+def make_plane(
+    values: FloatArray, valid: BoolArray, saturated: BoolArray, finer: tuple[Patch, ...] = ()
+) -> Plane:
+    """A plane whose saturated samples have a reflectance a network can take; `values` are changed."""
+    if saturated.any():
+        values[saturated] = _SATURATED_REFLECTANCE
+    return Plane(
+        values,
+        None if bool(valid.all()) else valid,
+        saturated if bool(saturated.any()) else None,
+        finer,
+    )
+
+
+def read_level(
+    image: BandImage,
+    header: Header,
+    level: int,
+    spacing: float,
+    radiometry: Radiometry,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+) -> Plane:
+    """Read a window of a band at a wavelet level.
+
+    Parameters
+    ----------
+    image, header
+        The image.
+    level : int
+        1 or more; samples are ``2**level`` pixels wide.
+    spacing : float
+        Of the full image, nominal metres.
+    radiometry : Radiometry
+        Of the band.
+    rows, cols : tuple of int
+        The window, half-open, in samples of the level.
+
+    Returns
+    -------
+    Plane
+        Reflectance; validity is exact, also inside samples (``finer``), where the level shows
+        no-data. Gaps narrower than about ``2**level`` pixels in the midst of valid ones may pass
+        unseen; they weigh little in a sample.
+
+    Raises
+    ------
+    InputError
+        If the image cannot be decoded.
+    """
+    low = -0.5 * radiometry.offset
+    dn, mixed = _read_and_judge(image, header, level, rows, cols, low)
+    values, valid, saturated = radiometry.reflectance(dn), dn != NODATA_DN, dn >= _SATURATED_MEAN
+    factor = 2**level
+    patches = []
+    for r0, r1, c0, c1 in mixed:
+        full = image.read(
+            0,
+            (r0 * factor, min(r1 * factor, header.rows)),
+            (c0 * factor, min(c1 * factor, header.cols)),
+        )
+        known = full != NODATA_DN
+        total = _block_sum(np.where(known, full, 0).astype(np.float32), factor)
+        count = _block_sum(known.astype(np.float32), factor)
+        place = slice(r0 - rows[0], r1 - rows[0]), slice(c0 - cols[0], c1 - cols[0])
+        values[place] = radiometry.reflectance(total / np.maximum(count, 1))
+        valid[place] = count > 0
+        saturated[place] = _block_sum((full == SATURATED_DN).astype(np.float32), factor) > 0
+        patches.append((r0 * factor, c0 * factor, known, spacing))
+    return make_plane(values, valid, saturated, tuple(patches))
+
+
+def _read_and_judge(
+    image: BandImage, header: Header, level: int, rows: tuple[int, int], cols: tuple[int, int], low: float
+) -> tuple[npt.NDArray[np.uint16], list[Block]]:
+    """Digital numbers of a window, and those of its blocks in which no-data may be mixed in.
+
+    Such a block holds zeros or, in products with a negative offset, numbers so low (`low`, half
+    the offset: a reflectance of -0.05) that only zeros among their pixels explain them. Blocks are
+    judged whole, with all around them as far as the wavelet reaches, so that what comes out does
+    not depend on how a scene is cut into windows.
+    """
+    # The reversible wavelet (ISO/IEC 15444-1, Annex F: 5/3) mixes no-data into samples that lie up
+    # to 4 - 4 / 2**level away from the next sample that is no-data throughout.
+    reach = min(level + 1, 4)
+    side = max(1, header.block // 2**level)
+    last_row, last_col = (-(-n // 2**level) for n in (header.rows, header.cols))
+    r0, r1 = rows[0] // side * side, min(-(-rows[1] // side) * side, last_row)
+    c0, c1 = cols[0] // side * side, min(-(-cols[1] // side) * side, last_col)
+    top, left = max(0, r0 - reach), max(0, c0 - reach)
+    dn = image.read(level, (top, min(last_row, r1 + reach)), (left, min(last_col, c1 + reach)))
+    zero = dn == NODATA_DN
+    suspect = zero | (dn < low) if low > 0 else zero
+    mixed: list[Block] = []
+    for row in range(r0, r1, side) if suspect.any() else ():
+        for col in range(c0, c1, side):
+            around = (
+                slice(max(0, row - reach - top), row + side + reach - top),
+                slice(max(0, col - reach - left), col + side + reach - left),
+            )
+            if suspect[around].any() and not zero[around].all():
+                inside = max(row, rows[0]), min(row + side, rows[1])
+                mixed.append((*inside, max(col, cols[0]), min(col + side, cols[1])))
+    return dn[rows[0] - top : rows[1] - top, cols[0] - left : cols[1] - left], mixed
+
+
+def _block_sum(array: FloatArray, factor: int) -> FloatArray:
+    """Sums over factor x factor pixels (float32); a partial block at the end counts what it has."""
+    rows, cols = (-(-n // factor) for n in array.shape)
+    padded = np.pad(array, ((0, rows * factor - array.shape[0]), (0, cols * factor - array.shape[1])))
+    out: FloatArray = padded.reshape(rows, factor, cols, factor).sum(axis=(1, 3), dtype=np.float32)
+    return out
