@@ -181,9 +181,10 @@ def _factor(source: Grid, target: Grid) -> float | None:
     if source.shape == target.shape:
         return 1.0
     for fine, coarse, inverse in ((source, target, False), (target, source, True)):
-        factor = round(fine.rows / coarse.rows)
-        if factor > 1 and (-(-fine.rows // factor), -(-fine.cols // factor)) == coarse.shape:
-            return 1 / factor if inverse else float(factor)
+        # Spacings say it best, but a raster without georeference has none to speak of.
+        for factor in (round(coarse.gsd / fine.gsd), round(fine.rows / coarse.rows)):
+            if factor > 1 and (-(-fine.rows // factor), -(-fine.cols // factor)) == coarse.shape:
+                return 1 / factor if inverse else float(factor)
     return None
 
 
