@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from ..bands import BANDS
+from .optics import Particle, two_stream
 
 RAYLEIGH_HEIGHT = 8.0  # km, scale height of air
 AEROSOL_HEIGHT = 2.0  # km, scale height of aerosol (Elterman 1968 as used in 6S)
@@ -150,39 +152,51 @@ def gas_transmittance(band: str, airmass: float, air: Atmosphere, height: float 
     return float(np.exp(-depth))
 
 
+AEROSOL_ALBEDO = 0.94
+"""Single-scattering albedo of aerosol; .89 (urban) to .96 (continental background) in 6S."""
+AEROSOL_ASYMMETRY = 0.66
+"""Asymmetry of aerosol; .64 to .68 for the continental models of 6S."""
+
+
 def band_atmosphere(band: str, geometry: Geometry, air: Atmosphere) -> BandAtmosphere:
     """Evaluate the clear atmosphere in one band.
 
-    Path reflectance is the single-scattering value with the finite-depth correction of Gordon and Wang
-    style, ``(1 - exp(-tau m)) / m`` in place of tau, raised by half the diffuse light for later
-    scattering; transmittances follow Tanre et al. 1979 (Appl. Opt. 18:3587): half of what air scatters
-    and 5/6 of what aerosol scatters still goes forward.
+    Air and aerosol are one scattering layer, whose fluxes are those of `optics.two_stream`: total transmittance
+    down, the same towards the sensor by reciprocity, and spherical albedo. Path reflectance is the flux
+    that leaves upwards, times the ratio that single scattering has in the direction of the sensor; the
+    ratio fades to 1 as light forgets where it came from.
     """
-    mu0, mu, airmass = max(geometry.mu0, 0.05), geometry.mu, geometry.airmass
+    mu0, mu = max(geometry.mu0, 0.05), geometry.mu
     um = BANDS[band].wavelength / 1000
     rayleigh = rayleigh_depth(band) * float(np.exp(-air.altitude / RAYLEIGH_HEIGHT))
     aerosol = air.aerosol * (um / 0.55) ** -air.angstrom
-    albedo, g = 0.94, 0.66  # continental aerosol of 6S: single-scattering albedo .89-.96, g .64-.68
-    cosine = float(np.cos(np.radians(geometry.scattering_angle)))
-    p_rayleigh = 0.75 * (1 + cosine**2)
-    p_aerosol = (1 - g * g) / (1 + g * g - 2 * g * cosine) ** 1.5
     depth = rayleigh + aerosol
-    scatter = rayleigh * p_rayleigh + albedo * aerosol * p_aerosol
-    single = scatter / max(depth, 1e-9) * (1 - np.exp(-depth * airmass)) / (4 * (mu0 + mu))
-    path = float(single * (1 + 0.5 * (0.5 * rayleigh + 0.2 * aerosol) * airmass))
-    lost = 0.5 * rayleigh + (1 - albedo * 0.84) * aerosol
-    down, up = float(np.exp(-lost / mu0)), float(np.exp(-lost / mu))
-    beam, view = float(np.exp(-depth / mu0)), float(np.exp(-depth / mu))
-    # Aerosol's forward peak stays within a pixel or two of its ray; it counts as direct.
-    beam *= float(np.exp(g * g * albedo * aerosol / mu0))
-    view *= float(np.exp(g * g * albedo * aerosol / mu))
-    sphere = float(0.92 * rayleigh * np.exp(-rayleigh) + 0.28 * aerosol * np.exp(-aerosol))
-    gas = gas_transmittance(band, airmass, air)
-    return BandAtmosphere(path, down, up, min(beam / down, 1.0), min(view / up, 1.0), sphere, gas)
+    scattering = rayleigh + AEROSOL_ALBEDO * aerosol
+    mixture = Particle(scattering / depth, AEROSOL_ALBEDO * aerosol * AEROSOL_ASYMMETRY / scattering)
+    g = AEROSOL_ASYMMETRY
+    cosine = float(np.cos(np.radians(geometry.scattering_angle)))
+    rayleigh_phase = 0.75 * (1 + cosine**2)
+    aerosol_phase = (1 - g * g) / (1 + g * g - 2 * g * cosine) ** 1.5  # Henyey-Greenstein
+    phase = (rayleigh * rayleigh_phase + AEROSOL_ALBEDO * aerosol * aerosol_phase) / scattering
+    down = two_stream(np.array([depth, 1e-4]), mu0, mixture)
+    up = two_stream(depth, mu, mixture)
+    single = mixture.albedo * phase * 1e-4 / (4 * mu0 * mu) / float(down.reflected[1])
+    memory = float(np.exp(-(1 - mixture.asymmetry) * depth * geometry.airmass / 2))
+    total_down = float(down.direct[0] + down.diffuse[0])
+    total_up = float(up.direct + up.diffuse)
+    return BandAtmosphere(
+        path=float(down.reflected[0]) * (1 + (single - 1) * memory),
+        down=total_down,
+        up=total_up,
+        direct=float(down.direct[0]) / total_down,
+        up_direct=float(up.direct) / total_up,
+        sphere=float(down.reflected_diffuse[0]),
+        gas=gas_transmittance(band, geometry.airmass, air),
+    )
 
 
-def to_surface(toa: np.ndarray, clear: BandAtmosphere) -> np.ndarray:
+def to_surface(toa: npt.NDArray[np.float32], clear: BandAtmosphere) -> npt.NDArray[np.float32]:
     """Surface reflectance from top-of-atmosphere reflectance, the inverse of the clear composition."""
     y = (toa / clear.gas - clear.path) / (clear.down * clear.up)
-    result: np.ndarray = y / (1 + clear.sphere * y)
+    result: npt.NDArray[np.float32] = y / (1 + clear.sphere * y)
     return result
