@@ -58,7 +58,7 @@ def make_document(
             "licence": reference.licence,
             "source": reference.source,
             "name": path.name,
-            "split": selection.split,
+            "split": selection.split if reference.splits else None,
             "limit": selection.limit,
             "scenes": len(results),
         },

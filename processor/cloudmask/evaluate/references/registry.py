@@ -65,6 +65,8 @@ class ReferenceSet:
         Sub-module with ``read(path, selection)``.
     protocol : str
         The protocol it is usually scored by.
+    splits : bool
+        Whether it has a test split.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ReferenceSet:
     source: str
     module: str
     protocol: str
+    splits: bool = False
 
 
 REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
@@ -94,6 +97,7 @@ REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
                 "https://doi.org/10.5281/zenodo.7100327",
                 "kappaset",
                 "kappamask",
+                splits=True,
             ),
             ReferenceSet(
                 "cloudsen12",
@@ -102,6 +106,7 @@ REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
                 "https://cloudsen12.github.io",
                 "cloudsen12",
                 "cloudsen12",
+                splits=True,
             ),
             ReferenceSet(
                 "baetens",
@@ -145,7 +150,8 @@ def open_reference(path: Path, kind: str, selection: Selection) -> list[Scene]:
     reader: Reader = importlib.import_module(f".{REFERENCES[kind].module}", __package__)
     scenes = list(reader.read(path, selection))
     if not scenes:
-        raise InputError(f"{path}: no labelled scenes of kind '{kind}' (split '{selection.split}') found")
+        split = f" (split '{selection.split}')" if REFERENCES[kind].splits else ""
+        raise InputError(f"{path}: no labelled scenes of kind '{kind}'{split} found")
     empty = [s.name for s in scenes if s.labelled == 0]
     if len(empty) == len(scenes):
         raise InputError(

@@ -21,7 +21,7 @@ from .tables import (
     scheme_bars,
     shares_table,
 )
-from .words import DASH, GROUP_TITLES, SCHEME_TITLES, TERMS, class_title, count, reference_title
+from .words import DASH, GROUP_TITLES, SCHEME_TITLES, TERMS, class_title, count, reference_title, scenes
 
 
 def render_html(document: Json, pictures: Mapping[str, Pictures]) -> str:
@@ -85,7 +85,7 @@ def _header(document: Json) -> str:
 
 
 def _group(document: Json, group: Json, look: Look, anchor: str) -> str:
-    size = f"{len(group['scenes'])} scenes, {count(group['labelled_pixels'])} labelled pixels."
+    size = f"{scenes(len(group['scenes']))}, {count(group['labelled_pixels'])} labelled pixels."
     out = (
         f'<h2 id="{anchor}">{escape(GROUP_TITLES[group["labels"]])}</h2>'
         f'<div class="notice {group["labels"].split()[0]}">{chip(group["labels"])} '
@@ -157,18 +157,19 @@ def _how(document: Json, look: Look) -> str:
     lines = []
     for mask in document["masks"]:
         gone = list(mask["unavailable"].values())
-        why = "; ".join(f"{gone.count(reason)} scenes: {reason}" for reason in sorted(set(gone)))
+        why = "; ".join(f"{scenes(gone.count(reason))}: {reason}" for reason in sorted(set(gone)))
         texts = [", ".join(class_title(c) for c in mask["claims"]), why or DASH, mask["setting"]]
         claims, absent, setting = (cell(escape(t), "text") for t in texts)
         lines.append(f"{look.cell(mask['name'])}{claims}{cell(str(mask['scenes']))}{absent}{setting}")
     heads = ["Mask", "< Claims", "Scenes", "< Not available", "< Version and settings"]
     source = f" ({escape(reference['source'])})" if reference["source"] else ""
     limit = f", {reference['limit']} scenes asked for" if reference["limit"] else ""
+    split = f", {escape(reference['split'])} split" if reference["split"] else ""
     return (
         '<h2 id="how">How this was made</h2>'
         f"<p><b>Reference.</b> {escape(reference['title'])}{source}, "
         f"licence: {escape(reference['licence'])}; "
-        f"{escape(reference['name'])}, split {escape(reference['split'])}{limit}.</p>"
+        f"{escape(reference['name'])}{split}{limit}.</p>"
         f"<p><b>Protocol.</b> {escape(protocol['title'])} ({escape(protocol['source'])}). "
         f"{escape(protocol['text'])}</p>"
         f"<p><b>Intervals.</b> {100 * boot['level']:.0f} % percentile bootstrap over products, "

@@ -19,6 +19,7 @@ from .words import (
     percent,
     pick,
     reference_title,
+    scenes,
 )
 
 
@@ -26,10 +27,11 @@ def render_markdown(document: Json) -> str:
     """Write the report; numbers are percent, intervals in parentheses, the label kind on every row."""
     reference, protocol, boot = document["reference"], document["protocol"], document["bootstrap"]
     source = f" <{reference['source']}>" if reference["source"] else ""
+    split = f"{reference['split']} split, " if reference["split"] else ""
     out = [
         f"# Cloud masks on {reference_title(document)}",
         f"Reference: {reference['title']}{source}, licence {reference['licence']}, "
-        f"split {reference['split']}, {reference['scenes']} scenes. "
+        f"{split}{scenes(reference['scenes'])}. "
         f"Protocol: {protocol['title']} ({protocol['source']}). "
         f"Intervals: {100 * boot['level']:.0f} % over products, {boot['draws']} draws, seed {boot['seed']}. "
         f"cloudmask {document['cloudmask']}, {document['made']}.",

@@ -28,6 +28,11 @@
     tags.left.textContent = left.value;
     tags.right.textContent = right.value;
   }
+  under.addEventListener("load", function () {
+    // No taller than the window: both layers have to be seen whole.
+    const ratio = under.naturalWidth / Math.max(under.naturalHeight, 1);
+    box.style.width = "min(100%, 720px, " + (72 * ratio).toFixed(2) + "vh)";
+  });
   function move() {
     const at = Number(slider.value) / 10;
     over.style.clipPath = "inset(0 " + (100 - at) + "% 0 0)";

@@ -18,6 +18,7 @@ from .words import (
     headline_metric,
     percent,
     pick,
+    scenes,
 )
 
 
@@ -37,7 +38,7 @@ def headline_table(group: Json, selection: Json, headlines: Sequence[Json], look
     for mask in look.titles:
         scores = next((s["masks"][mask] for s in selection["schemes"].values() if mask in s["masks"]), None)
         if scores is not None:
-            lead = look.cell(mask, f"{scores['scenes']} scenes, {count(scores['pixels'])} px")
+            lead = look.cell(mask, f"{scenes(scores['scenes'])}, {count(scores['pixels'])} px")
             cells = "".join(score_cell(numbers.get(mask), mask in best) for numbers, best in columns)
             lines.append(f"{lead}{cell(chip(group['labels']))}{cells}")
     if not lines:

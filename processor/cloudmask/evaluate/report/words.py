@@ -87,6 +87,11 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
+def scenes(number: int) -> str:
+    """A number of scenes in words."""
+    return f"{count(number)} scene{'' if number == 1 else 's'}"
+
+
 def headline_metric(headline: Mapping[str, Any], is_accuracy: bool) -> tuple[str, str]:
     """Key of a headline's metric under the group's labels, and its column head.
 
