@@ -1,5 +1,7 @@
 """Random fields and the small array tools."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ def _slope(field, low, high):
     power = np.abs(np.fft.fft2(field)) ** 2
     k = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.fftfreq(n)[None, :])
     edges = np.geomspace(low, high, 7)
-    rings = [(k >= a) & (k < b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    rings = [(k >= a) & (k < b) for a, b in itertools.pairwise(edges)]
     return -np.polyfit(np.log(np.sqrt(edges[1:] * edges[:-1])), np.log([power[r].mean() for r in rings]), 1)[
         0
     ]

@@ -77,8 +77,8 @@ def test_no_cloud_does_nothing():
 
 
 def test_particles_absorb_as_published():
-    # Co-albedo of 10 um droplets about .005 to .007 at 1.6 and .013 to .025 at 2.2 um (Nakajima and King 1990,
-    # J. Atmos. Sci. 47:1878); ice of 30 um some ten times that at 1.6.
+    # Co-albedo of 10 um droplets about .005 to .007 at 1.6 and .013 to .025 at 2.2 um (Nakajima and King
+    # 1990, J. Atmos. Sci. 47:1878); ice of 30 um some ten times that at 1.6.
     assert 0.004 < 1 - particle("water", 10, "B11").albedo < 0.008
     assert 0.012 < 1 - particle("water", 10, "B12").albedo < 0.026
     assert 0.03 < 1 - particle("ice", 30, "B11").albedo < 0.09

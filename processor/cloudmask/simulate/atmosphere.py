@@ -161,8 +161,8 @@ AEROSOL_ASYMMETRY = 0.66
 def band_atmosphere(band: str, geometry: Geometry, air: Atmosphere) -> BandAtmosphere:
     """Evaluate the clear atmosphere in one band.
 
-    Air and aerosol are one scattering layer, whose fluxes are those of `optics.two_stream`: total transmittance
-    down, the same towards the sensor by reciprocity, and spherical albedo. Path reflectance is the flux
+    Air and aerosol are one scattering layer with the fluxes of `optics.two_stream`: total transmittance down,
+    the same towards the sensor by reciprocity, and spherical albedo. Path reflectance is the flux
     that leaves upwards, times the ratio that single scattering has in the direction of the sensor; the
     ratio fades to 1 as light forgets where it came from.
     """

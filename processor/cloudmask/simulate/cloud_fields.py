@@ -1,8 +1,8 @@
 """Fields of cloud optical thickness, one function for each kind of cloud.
 
 Each is a recipe over power-law Gaussian fields (`fields.power_law`): ``(rng, shape, km a pixel, cover)``
-gives float32 (rows, cols) of vertical optical thickness at .55 um. Cloud sizes and spectra follow Wood and Field
-2011 (J. Climate 24:4800) and Davis et al. 1997 (J. Atmos. Sci. 54:241), thicknesses the ISCCP classes
+gives float32 (rows, cols) of vertical optical thickness at .55 um. Cloud sizes and spectra follow Wood and
+Field 2011 (J. Climate 24:4800) and Davis et al. 1997 (J. Atmos. Sci. 54:241), thicknesses the ISCCP classes
 (Rossow and Schiffer 1999, BAMS 80:2261); shapes were then compared with cloudy Sentinel-2 scenes.
 """
 

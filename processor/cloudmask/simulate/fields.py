@@ -67,13 +67,14 @@ def power_law(
     """
     rows, cols = (fft.next_fast_len(n, real=True) for n in shape)
     amplitude = _amplitude(rows, cols, slope, outer, inner, stretch, angle)
-    noise = rng.standard_normal((2, *amplitude.shape), dtype=np.float32)
-    spectrum = (noise[0] + 1j * noise[1]).astype(np.complex64)
+    spectrum = rng.standard_normal((*amplitude.shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
     spectrum *= amplitude
-    field = fft.irfft2(spectrum, s=(rows, cols))[: shape[0], : shape[1]].astype(np.float32, copy=False)
+    field: Array = fft.irfft2(spectrum, s=(rows, cols), overwrite_x=True, workers=1 + (rows * cols > 1 << 22))
+    field = np.ascontiguousarray(field[: shape[0], : shape[1]])
     field -= field.mean(dtype=np.float64).astype(np.float32)
-    deviation = float(field.std(dtype=np.float64))
-    return np.ascontiguousarray(field / np.float32(max(deviation, 1e-12)))
+    power = np.einsum("ij,ij->i", field, field).sum(dtype=np.float64) / field.size
+    field *= np.float32(1 / max(float(np.sqrt(power)), 1e-12))
+    return field
 
 
 @lru_cache(maxsize=16)

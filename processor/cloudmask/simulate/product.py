@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -95,14 +96,13 @@ class ProductScene:
         """Reflectance at the band's own resolution, float32 (rows, cols); +inf where saturated."""
         gsd = BANDS[name].gsd
         values = self._stage.toa(name)
-        rng = stream(self._spec.seed, "noise", name)
-        if gsd == 60:
-            values = block_mean(values, 3)
-        elif gsd == 10:
-            return self._refined(name, values, rng)
-        return self._observed(name, values, rng)
+        if gsd == 10:
+            return self._refined(name, values)
+        return self._observed(name, block_mean(values, 3) if gsd == 60 else values, 0)
 
-    def _observed(self, name: str, values: Array, rng: np.random.Generator) -> Array:
+    def _observed(self, name: str, values: Array, strip: int) -> Array:
+        """Pass part of a band through the sensor; each strip has noise of its own stream."""
+        rng = stream(self._spec.seed, "noise", name, strip)
         cosine = self._conditions.geometry.mu0
         seen = sensor.observe(rng, name, values, cosine, BANDS[name].gsd)
         full = seen >= sensor.saturation(cosine)
@@ -111,20 +111,26 @@ class ProductScene:
         seen[full] = np.inf
         return seen
 
-    def _refined(self, name: str, values: Array, rng: np.random.Generator) -> Array:
+    def _refined(self, name: str, values: Array) -> Array:
         """Bring a band from 20 to 10 m in strips."""
         n = values.shape[0]
         out = np.empty((2 * n, 2 * n), np.float32)
         detail = values - ndimage.uniform_filter(values, 3, mode="nearest")
         # The spectrum goes on: with a slope of 8/3 an octave has about .6 of the deviation of the one above.
-        strength = 0.6 * np.sqrt(ndimage.uniform_filter(detail * detail, 5, mode="nearest"))
+        strength = ndimage.uniform_filter(detail * detail, 5, mode="nearest")
+        strength = 0.6 * np.sqrt(np.maximum(strength, 0))  # the running sum may end just below 0
         del detail
-        for top in range(0, n, _STRIP):
+
+        def fill(top: int) -> None:
             stop = min(top + _STRIP, n)
             rows = np.clip(np.arange(top - 1, stop + 1), 0, n - 1)
             fine = _doubled(values[rows])[2:-2]
             fine += _doubled(strength[rows])[2:-2] * self._texture(2 * top, fine.shape)
-            out[2 * top : 2 * stop] = self._observed(name, np.maximum(fine, 0), rng)
+            out[2 * top : 2 * stop] = self._observed(name, np.maximum(fine, 0), top)
+
+        fill(0)  # alone, so that what is computed once is there for all
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(fill, range(_STRIP, n, _STRIP)))
         return out
 
     def _texture(self, top: int, shape: tuple[int, int]) -> Array:
