@@ -246,7 +246,7 @@ def test_truncated_image_in_a_stored_zip(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for item in root.rglob("*"):
             archive.write(item, item.relative_to(tmp_path).as_posix())
-    with pytest.raises(InputError, match=r"_B04\.jp2: .*truncated"):
+    with pytest.raises(InputError, match=r"_B04\.jp2: the image cannot be decoded"):
         read_all(path)
 
 

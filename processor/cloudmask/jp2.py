@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ _GDAL = {
 }
 
 
+_JPEG2000 = ("JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID")
+
+
 @contextmanager
 def gdal_environment() -> Iterator[None]:
     """GDAL's settings for this thread; pixels without georeference are no reason to warn."""
@@ -36,11 +40,27 @@ def gdal_environment() -> Iterator[None]:
         yield
 
 
+@cache
 def jpeg2000_driver() -> str:
     """Name of GDAL's JPEG 2000 driver; empty if this GDAL has none."""
     with rasterio.Env() as env:
         drivers = env.drivers()
-    return next((d for d in ("JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID") if d in drivers), "")
+    return next((d for d in _JPEG2000 if d in drivers), "")
+
+
+def _open(path: str, **options: Any) -> Any:
+    """Open an image as JPEG 2000 or, for small samples of products, GeoTIFF.
+
+    No other of GDAL's drivers may look at it: a VRT would follow paths and addresses in the file.
+    """
+    try:
+        return rasterio.open(path, driver=jpeg2000_driver() or _JPEG2000[0], **options)
+    except RasterioError:
+        try:
+            return rasterio.open(path, driver="GTiff", **options)
+        except RasterioError:
+            pass
+        raise
 
 
 @dataclass(frozen=True)
@@ -81,7 +101,7 @@ def read_header(path: str, label: str) -> Header:
     """
     with gdal_environment():
         try:
-            with rasterio.open(path) as image:
+            with _open(path) as image:
                 if image.count != 1:
                     raise InputError(f"{label}: expected one band, found {image.count}")
                 transform = image.transform
@@ -190,7 +210,7 @@ class BandImage:
                 image = self._levels.get(level)
                 if image is None:
                     extra = {"overview_level": level - 1} if level else {}
-                    image = self._levels[level] = rasterio.open(self._path, **extra)
+                    image = self._levels[level] = _open(self._path, **extra)
                 data = image.read(1, window=window)
             except (RasterioError, RasterioIOError) as error:
                 raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,8 @@ from .xml_input import MAX_BYTES
 
 _MAX_FILE = 2 * 1024**3  # The largest band image of a real product has about 150 MB.
 _MAX_RATIO = 200  # Images are compressed already; a real product's files reach about 25 (masks).
+_DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError)
+"""What zipfile raises for damaged, encrypted or unknown contents."""
 _RATIO_FROM = 16 * 1024**2  # Small files may be as compressible as they like.
 
 
@@ -133,6 +136,11 @@ class _FolderFiles(SafeFiles):
         """Do nothing: a folder leaves nothing behind."""
 
 
+def _member_path(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Path of an archive's member; some archivers on Windows write backslashes."""
+    return PurePosixPath(info.filename.replace("\\", "/"))
+
+
 class _ZipFiles(SafeFiles):
     def __init__(self, path: Path) -> None:
         self.origin = str(path)
@@ -146,7 +154,7 @@ class _ZipFiles(SafeFiles):
         self._members: dict[str, zipfile.ZipInfo] = {}
         root = self._find_root()
         for info in self._zip.infolist():
-            name = PurePosixPath(info.filename)
+            name = _member_path(info)
             if not info.is_dir() and name.parts[: len(root.parts)] == root.parts:
                 self._members[name.relative_to(root).as_posix()] = info
         self.metadata = next(n for n in METADATA_FILES if n in self._members)
@@ -156,7 +164,7 @@ class _ZipFiles(SafeFiles):
     def _find_root(self) -> PurePosixPath:
         roots = []
         for info in self._zip.infolist():
-            name = PurePosixPath(info.filename.replace("\\", "/"))
+            name = _member_path(info)
             if name.is_absolute() or ".." in name.parts or (name.parts and ":" in name.parts[0]):
                 raise InputError(
                     f"{self.origin}: holds the unsafe path '{info.filename[:80]}'; "
@@ -195,13 +203,14 @@ class _ZipFiles(SafeFiles):
         try:
             with self._zip.open(info) as file:
                 data = file.read(MAX_BYTES + 1)
-        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
+        except _DAMAGE as error:
             raise InputError(f"{self.origin}: {info.filename}: cannot be unpacked: {error}") from error
         if len(data) > MAX_BYTES:
             raise InputError(f"{self.origin}: {info.filename}: unpacks to more than the archive says")
         return data
 
     def header_path(self, name: str) -> str:
+        self._check_size(self._members[name], _MAX_FILE)
         # Braces keep GDAL from taking a name with '.zip' in its folders apart at the wrong place.
         return f"/vsizip/{{{self._path}}}/{self._members[name].filename}"
 
@@ -229,7 +238,7 @@ class _ZipFiles(SafeFiles):
                             f"{self.origin}: {info.filename}: unpacks to more than the archive says"
                         )
                     out.write(block)
-        except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError) as error:
+        except _DAMAGE as error:
             target.unlink(missing_ok=True)
             if isinstance(error, InputError):
                 raise

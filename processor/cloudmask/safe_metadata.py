@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .bands import BANDS, Level, parse_level
+from .bands import BANDS, LEVEL_BANDS, Level, parse_level
 from .errors import InputError
 from .radiometry import Radiometry
 from .xml_input import find_text, parse_xml
@@ -73,7 +73,10 @@ def read_metadata(data: bytes, file: str) -> ProductMetadata:
             f"{file}: expected the metadata of a Sentinel-2 product (PROCESSING_LEVEL), "
             f"found a document of type {root.tag.rpartition('}')[2]}"
         )
-    level = parse_level(text[:8])
+    try:
+        level = parse_level(text[:8])
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     uri = find_text(root, "PRODUCT_URI") or find_text(root, "PRODUCT_URI_2A") or ""
     quantification_tag, offset_tag = _LEVEL_TAGS[level]
     quantification = find_text(root, quantification_tag) or find_text(root, "QUANTIFICATION_VALUE")
@@ -90,8 +93,10 @@ def read_metadata(data: bytes, file: str) -> ProductMetadata:
         }
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
-    if offsets and not {str(b.index) for b in BANDS.values()} & set(offsets):
-        raise InputError(f"{file}: {offset_tag} is given, but for no known band_id (0 to 12)")
+    if offsets and not {str(BANDS[name].index) for name in LEVEL_BANDS[level]} <= set(offsets):
+        raise InputError(
+            f"{file}: {offset_tag}: expected one for every band, found band_id {', '.join(sorted(offsets))}"
+        )
     return ProductMetadata(
         name=re.sub(r"\.SAFE$", "", uri) or "unnamed",
         level=level,
