@@ -18,7 +18,16 @@ EXTRAS = {
     "openvino": ["onnxruntime-openvino>=1.17", *DLR],
     "train": ["torch>=2.4", "onnx>=1.16", "matplotlib>=3.7", 'tomli>=2; python_version < "3.11"'],
     "evaluate": ["h5netcdf>=1.3", "h5py>=3.9", "pyarrow>=14", "s2cloudless>=1.7", "matplotlib>=3.7"],
-    "test": ["pytest>=8", "hypothesis>=6", "onnx>=1.16"],
+    "test": [
+        "pytest>=8",
+        "hypothesis>=6",
+        "onnx>=1.16",
+        "scikit-learn>=1.3",
+        "h5netcdf>=1.3",
+        "h5py>=3.9",
+        "pyarrow>=14",
+        "selenium>=4.20",
+    ],
     "lint": ["ruff==0.17.6", "mypy==2.4.1"],
 }
 

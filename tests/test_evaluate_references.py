@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from helpers_evaluate import (
     random_codes,
     write_baetens,
@@ -18,7 +19,7 @@ from helpers_evaluate import (
     write_taco,
     write_tif,
 )
-from helpers_safe import make_safe
+from helpers_safe import TinyScene, find_image, make_safe
 
 from cloudmask.classes import CloudClass
 from cloudmask.errors import InputError, UsageError
@@ -235,6 +236,24 @@ def test_baetens_against_scikit_learn(tmp_path):
     own = group["own"]["schemes"]["three-class"]["masks"]["fmask"]
     assert own["unobserved_pixels"] == int(((codes > 0) & (at == 255)).sum())
     assert group["common"]["schemes"]["four-class"]["masks"] == {}  # Fmask does not claim thin cloud
+
+
+def test_simulated_products_with_their_truth(tmp_path):
+    product = make_safe(tmp_path, size10=120)
+    truth = TinyScene(120).truth(20)
+    with rasterio.open(find_image(product, "B05")) as band:
+        origin = (band.transform.c, band.transform.f)
+        epsg = band.crs.to_epsg()
+    name = product.name.removesuffix(".SAFE")
+    write_tif(tmp_path / f"{name}_truth.tif", truth, origin=origin, gsd=20.0, epsg=epsg)
+    (scene,) = open_reference(tmp_path, "simulated", Selection())
+    assert (scene.kind, scene.safe) == (LabelKind.SIMULATED, product)
+    group = score(tmp_path, "simulated", "esa-l1c", "default")
+    row = group["common"]["schemes"]["cloud"]["masks"]["esa-l1c"]
+    assert row["pooled"]["overall_accuracy"]["value"] == 1.0
+    assert row["pixels"] == int((truth != int(CloudClass.MISSING)).sum())
+    with pytest.raises(InputError, match=r"no <product>_truth\.tif found"):
+        open_reference(product, "simulated", Selection())
 
 
 def test_pixbox_pixels_in_a_product(tmp_path):

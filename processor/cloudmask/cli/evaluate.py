@@ -9,7 +9,7 @@ import click
 
 from ..errors import UsageError
 
-KINDS = ("pixbox", "kappaset", "cloudsen12", "baetens", "pairs")
+KINDS = ("pixbox", "kappaset", "cloudsen12", "baetens", "simulated", "pairs")
 PROTOCOLS = ("default", "kappamask", "cloudsen12", "cmix")
 
 

@@ -26,12 +26,18 @@ class OwnMask:
         Resolution for products, metres; scenes that are arrays keep their own.
     threads : int
         For inference; 0 takes all.
+    device : str
+        Where it runs, one of ``options.DEVICES``.
     """
 
-    def __init__(self, name: str, model: str | None, gsd: float | None, threads: int) -> None:
+    def __init__(
+        self, name: str, model: str | None, gsd: float | None, threads: int, device: str = "auto"
+    ) -> None:
         self.name = name
         self._model = model
-        self._options = make_options(**({} if gsd is None else {"resolution": int(gsd)}), threads=threads)
+        self._options = make_options(
+            **({} if gsd is None else {"resolution": int(gsd)}), threads=threads, device=device
+        )
         self._loaded: dict[tuple[str, tuple[str, ...]], Model] = {}
         self._used: dict[str, str] = {}
 

@@ -28,8 +28,8 @@ def mask_names() -> list[str]:
     return [*RUN, *(n for n in class_maps() if n not in RUN and n not in ("baetens",))]
 
 
-def parse_masks(text: str, threads: int = 0) -> list[MaskSource]:
-    """Masks for the value of ``--masks``.
+def parse_masks(text: str, threads: int = 0, device: str = "auto") -> list[MaskSource]:
+    """Masks for the value of ``--masks``; `device` is for our own.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def parse_masks(text: str, threads: int = 0) -> list[MaskSource]:
     specs = [s.strip() for s in text.split(",") if s.strip()]
     if not specs:
         raise UsageError(f"--masks: expected at least one of {', '.join(mask_names())}")
-    masks = [_make(spec, threads) for spec in specs]
+    masks = [_make(spec, threads, device) for spec in specs]
     names = [m.name for m in masks]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -50,7 +50,7 @@ def parse_masks(text: str, threads: int = 0) -> list[MaskSource]:
     return masks
 
 
-def _make(spec: str, threads: int) -> MaskSource:
+def _make(spec: str, threads: int, device: str) -> MaskSource:
     found = _SPEC.match(spec)
     if found is None:
         raise UsageError(
@@ -67,7 +67,7 @@ def _make(spec: str, threads: int) -> MaskSource:
     if not set(given) <= set(takes):
         raise UsageError(f"--masks: '{spec}': {kind} does not take that; see 'cloudmask evaluate --help'")
     if kind == "cloudmask":
-        return OwnMask(name, argument, gsd, threads)
+        return OwnMask(name, argument, gsd, threads, device)
     if kind == "ukis-csmask":
         return UkisMask(name, gsd, threads)
     if kind == "s2cloudless":

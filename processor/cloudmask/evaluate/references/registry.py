@@ -117,6 +117,14 @@ REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
                 "default",
             ),
             ReferenceSet(
+                "simulated",
+                "simulated products",
+                "Apache-2.0",
+                "",
+                "simulated",
+                "default",
+            ),
+            ReferenceSet(
                 "pairs",
                 "Folder of image and label pairs (.npz or GeoTIFF)",
                 "the user's own",

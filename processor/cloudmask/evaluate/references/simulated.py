@@ -1,0 +1,43 @@
+"""Simulated products with their truth, as ``cloudmask simulate`` writes them.
+
+A folder with products and, for each, ``<product>_truth.tif`` in this package's codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import InputError
+from ..labels import LabelKind
+from ..masks.maps import find_class_map
+from ..products import find_product, product_facts
+from ..raster import read_raster
+from ..scene import Scene
+from .registry import Selection, spread
+
+_SUFFIX = "_truth"
+
+
+def read(path: Path, selection: Selection) -> Iterator[Scene]:
+    """Products that have a truth beside them."""
+    truths = sorted(path.glob(f"*{_SUFFIX}.tif"))
+    if not truths:
+        raise InputError(
+            f"{path}: no <product>{_SUFFIX}.tif found; make some with 'cloudmask simulate {path}'"
+        )
+    for truth in spread(truths, selection.limit):
+        name = truth.stem.removesuffix(_SUFFIX)
+        product = find_product(selection.products or path, name)
+        if product is None:
+            raise InputError(f"{truth}: its product {name}.SAFE is not in {selection.products or path}")
+        codes, grid = read_raster(truth, bands=[1])
+        yield Scene(
+            name=name,
+            product=name,
+            kind=LabelKind.SIMULATED,
+            labels=find_class_map("cloudmask").decode(codes[0], str(truth)),
+            level=product_facts(name).level,
+            grid=grid,
+            safe=product,
+        )
