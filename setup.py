@@ -31,6 +31,9 @@ EXTRAS = {
     "lint": ["ruff==0.17.6", "mypy==2.4.1"],
 }
 
+# What SNAP reads stays at the root, where people look for it, and is a part of the package as well.
+SNAP_FOLDERS = {"cloudmask.snap.module": "snap_module", "cloudmask.snap.graphs": "graphs"}
+
 setup(
     name="cloudmask",
     version=VERSION,
@@ -40,11 +43,13 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    package_dir={"": "processor"},
-    packages=find_packages("processor"),
+    package_dir={"": "processor", **SNAP_FOLDERS},
+    packages=[*find_packages("processor"), *SNAP_FOLDERS],
     package_data={
         "cloudmask": ["py.typed", "models/*.json", "models/*.onnx"],
         "cloudmask.evaluate": ["data/*.json"],
+        "cloudmask.snap.module": ["*.xml", "META-INF/services/*", "help/*"],
+        "cloudmask.snap.graphs": ["*.xml"],
         "cloudmask.evaluate.report": ["*.css", "*.js", "page.html"],
     },
     install_requires=[
