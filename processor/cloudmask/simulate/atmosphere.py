@@ -33,7 +33,7 @@ VAPOUR: Mapping[str, tuple[float, float]] = MappingProxyType(
         # Optical depth a * (airmass * g/cm2) ** b of the band mean, fitted by eye to MODTRAN-type band
         # transmittances; B09's is a .35 to .45 at 2 g/cm2 and B10 sees next to nothing below 5 km.
         "B04": (0.0010, 0.8), "B05": (0.0060, 0.7), "B06": (0.0045, 0.7), "B07": (0.0020, 0.7),
-        "B08": (0.0210, 0.6), "B8A": (0.0012, 0.8), "B09": (0.50, 0.55), "B10": (5.0, 0.65),
+        "B08": (0.0350, 0.6), "B8A": (0.0012, 0.8), "B09": (0.50, 0.55), "B10": (5.0, 0.65),
         "B11": (0.0025, 0.8), "B12": (0.0110, 0.7),
     }
 )  # fmt: skip

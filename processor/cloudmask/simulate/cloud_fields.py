@@ -12,7 +12,7 @@ import numpy as np
 
 from .fields import Array, power_law, quantile, smoothstep
 
-RADIATIVE = 0.15
+RADIATIVE = 0.1
 """Scale in km below which cloud pictures are smoother than cloud water, since light wanders sideways
 (Marshak et al. 1995, J. Geophys. Res. 100:26247: 200 to 400 m). Sentinel-2 scenes show it: the slope of the
 B02 power spectrum goes from 3 above 300 m to 3.5 to 4.4 below 100 m."""
@@ -20,7 +20,7 @@ B02 power spectrum goes from 3 above 300 m to 3.5 to 4.4 below 100 m."""
 
 def _octaves(rng: np.random.Generator, shape: tuple[int, int], pixel: float, scale: float) -> Array:
     """Logarithm of the multiplicative small-scale variation inside a cloud, standard deviation 1."""
-    return power_law(rng, shape, 2.8, outer=scale / pixel, inner=0.5 * RADIATIVE / pixel)
+    return power_law(rng, shape, 2.9, outer=scale / pixel, inner=0.5 * RADIATIVE / pixel)
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -30,15 +30,15 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 
 def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
     """Heaps: excess of a field over a threshold, from compact to ragged, with shreds and haze around."""
-    scale = _between(rng, 1.2, 12.0)
-    field = power_law(rng, shape, float(rng.uniform(2.9, 3.5)), outer=scale / pixel, inner=RADIATIVE / pixel)
+    scale = _between(rng, 2.0, 15.0)
+    field = power_law(rng, shape, float(rng.uniform(3.2, 3.8)), outer=scale / pixel, inner=RADIATIVE / pixel)
     detail = _octaves(rng, shape, pixel, 0.5 * scale)
     field += np.float32(rng.uniform(0.0, 0.2)) * detail
     level = quantile(field, 1 - cover)
     excess = np.maximum(field - np.float32(level), 0)
     reach = max(quantile(field, 0.995) - level, 0.4)
     # The thicker the heaps, the steeper the rise, so that flanks stay as soft as they are in pictures.
-    peak = _between(rng, 5, 60)
+    peak = _between(rng, 4, 30)
     power = float(rng.uniform(0.9, 1.5)) + 0.35 * np.log(peak / 5)
     tau: Array = np.float32(peak) * (excess / np.float32(reach)) ** np.float32(power)
     tau *= np.exp(np.float32(rng.uniform(0.2, 0.5)) * detail)
@@ -49,19 +49,19 @@ def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cove
 
 
 def stratocumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
-    """A lumpy deck: lognormal thickness of mean 4 to 25, cells of .5 to 5 km, gaps as cover asks."""
-    scale = _between(rng, 0.5, 5.0)
+    """A lumpy deck: lognormal thickness of mean 3 to 14, cells of .8 to 10 km, gaps as cover asks."""
+    scale = _between(rng, 0.8, 10.0)
     field = power_law(
         rng,
         shape,
-        3.0,
+        3.5,
         outer=scale / pixel,
         inner=RADIATIVE / pixel,
         stretch=float(rng.uniform(1, 2.5)),
         angle=float(rng.uniform(0, 180)),
     )
     detail = _octaves(rng, shape, pixel, 0.5 * scale)
-    mean = _between(rng, 4, 25)
+    mean = _between(rng, 3, 14)
     tau: Array = np.float32(mean) * np.exp(
         np.float32(rng.uniform(0.3, 0.8)) * field + np.float32(0.25) * detail
     )

@@ -83,7 +83,7 @@ class CloudLayer:
         return self.base + 0.6 * self.depth
 
 
-DIFFUSION = 0.009
+DIFFUSION = 0.0045
 """Standard deviation in km of the sideways walk of light that shows at the edges of droplet clouds; steeper
 edges than this gives (about .065 reflectance in 10 m) are not seen in Sentinel-2 scenes of heaps."""
 

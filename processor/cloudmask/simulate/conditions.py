@@ -93,7 +93,7 @@ def draw_conditions(spec: SceneSpec) -> Conditions:
         across % 360,
     )
     aerosol = float(np.clip(np.exp(rng.normal(np.log(0.12), 0.6)), 0.02, 0.8))
-    vapour = float(np.clip(np.exp(rng.normal(np.log(2.0), 0.6)), 0.2, 6.0))
+    vapour = float(np.clip(np.exp(rng.normal(np.log(2.2), 0.6)), 0.2, 6.5))
     air = Atmosphere(
         aerosol if spec.aerosol is None else spec.aerosol,
         float(rng.uniform(0.4, 1.6)),

@@ -142,7 +142,8 @@ class ProductScene:
     def _fine(self) -> Array:
         """Texture finer than 20 m, the same for all bands, periodic."""
         field = power_law(stream(self._spec.seed, "texture"), (_TEXTURE, _TEXTURE), 8 / 3, outer=8)
-        field -= ndimage.uniform_filter(field, 2, mode="wrap")
+        # No part of it shows at 20 m, where the scene has said what there is.
+        field -= block_mean(field, 2).repeat(2, axis=0).repeat(2, axis=1)
         result: Array = field / field.std()
         return result
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from . import sensor
-from .atmosphere import BandAtmosphere, band_atmosphere, gas_transmittance
+from .atmosphere import BandAtmosphere, band_atmosphere
 from .conditions import Conditions
 from .fields import Array, block_mean, spread, stream
 from .processor import Processor
@@ -144,48 +144,47 @@ class Stage:
 
     def _clouds(self, band: str, ground: Array) -> Array:
         """Change of the top-of-atmosphere reflectance by clouds and shadows over `ground`."""
-        air, geometry = self.air(band), self._conditions.geometry
+        air = self.air(band)
         scale = np.float32(air.gas * air.down * air.up)
-        path = np.float32(air.gas * air.path)
         cloud = np.zeros(self._shape, np.float32)
-        veil = np.zeros(self._shape, np.float32)
+        spread_out = np.zeros(self._shape, np.float32)
+        veil = np.full(self._shape, -air.gas * air.path, np.float32)
         passed: Array = np.ones(self._shape, np.float32)  # light through the layers so far, down and up
         upward: Array = np.ones(self._shape, np.float32)
         mirror: Array = np.zeros(self._shape, np.float32)
-        air_above = 0.0
+        path_above = 0.0
         for layer in reversed(self.layers):
             fluxes, brf = layer.optics(band)
             index = layer.view(band, layer.index)
-            height = layer.layer.middle
-            share = float(np.exp(-height / 8.0))
-            veil += np.float32(share - air_above) * passed
-            air_above = share
+            above = layer.air_above(band, self._conditions.air)
+            veil += np.float32(air.gas * (above.path - path_above)) * passed
+            path_above = above.path
             lit = brf[index]
             if layer.light.relief is not None:
-                lit = lit * layer.view(band, layer.light.relief)
-            dim = (air.down * air.up) ** share * gas_transmittance(
-                band, geometry.airmass, self._conditions.air, height
-            )
+                lit *= layer.view(band, layer.light.relief)
             # Air above the cloud throws part of its light back on it.
-            lit = lit / (1 - np.float32(air.sphere * share) * lit)
-            cloud += np.float32(dim) * passed * lit
+            lit /= 1 - np.float32(above.sphere) * lit
+            lit *= passed
+            lit *= np.float32(above.gas * above.down * above.up)
+            cloud += np.float32(above.up_direct) * lit
+            spread_out += np.float32(1 - above.up_direct) * lit
             up = _table(fluxes.transmitted_diffuse)[index]
-            upward = upward * up
-            passed = passed * up * _table(fluxes.direct + fluxes.diffuse)[index]
+            upward *= up
+            passed *= up * _table(fluxes.direct + fluxes.diffuse)[index]
             mirror = np.maximum(mirror, _table(fluxes.reflected_diffuse)[index])
         light = self.illumination(band)
-        veil += np.float32(1 - air_above) * upward * light
+        veil += np.float32(air.gas * (air.path - path_above)) * upward * light
         base = max(self._conditions.layers[0].base, 0.1)
         around = self._blur(ground, base)
         light = light / (1 - around * self._blur(mirror, base))
         sharp = self.contrast(band)
-        leaving = light * (sharp * ground + (upward - np.minimum(sharp, upward)) * around)
-        change: Array = scale * (leaving - ground) + cloud
-        change = np.float32(air.up_direct) * change + np.float32(1 - air.up_direct) * self._blur(
-            change, ADJACENCY
-        )
-        change += path * (veil - 1)
-        return change
+        leaving: Array = light * (sharp * ground + (upward - np.minimum(sharp, upward)) * around) - ground
+        leaving *= scale
+        spread_out += np.float32(1 - air.up_direct) * leaving
+        cloud += np.float32(air.up_direct) * leaving
+        cloud += self._blur(spread_out, ADJACENCY)
+        cloud += veil
+        return cloud
 
     def observed(self, band: str) -> Array:
         """What the product holds: noise, quantisation, and for L2A the atmosphere taken off."""
