@@ -82,6 +82,18 @@ class Canvas:
             self.material(str(name), second)
         return range(start, start + count)
 
+    def texture(self, mask: Mask, fine: float, broad: float = 0.0) -> None:
+        """Vary brightness from pixel to pixel (`fine`) and over hundreds of metres (`broad`), relative."""
+        self.brightness[mask] = 1 + np.float32(fine) * self.fine[mask] + np.float32(broad) * self.broad[mask]
+
+    def mosaic(self, mask: Mask, shares: dict[str, float], scale: float, count: int = 12) -> None:
+        """Paint irregular patches of materials, `scale` km across."""
+        numbers = self.palette(shares, count)
+        field = power_law(self.rng, self.shape, 3.1, outer=scale / self.pixel, inner=2.5)
+        # Folded over itself, one field gives patches that border on several others.
+        step = np.floor((field + 4) * np.float32(1.6)).astype(np.int32) * 5 % count
+        self.patch[mask] = step[mask] + numbers.start
+
     def restack(self, second: str, mix: Array, mask: Mask) -> None:
         """Lay a material over whatever is there with local share `mix` (snow, flood)."""
         names = np.unique(self.patch[mask])

@@ -9,10 +9,11 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from . import covers
 from .atmosphere import Geometry
 from .canvas import Canvas
+from .covers import PAINTERS
 from .fields import Array, power_law, quantile, spread, stream
+from .painters_wet import rivers, snow
 from .spectra import Season
 from .surfaces import MosaicSurface
 from .terrain import draw_relief, shade
@@ -118,10 +119,10 @@ def draw_surface(
     for number, cover in enumerate(shares):
         mask = zone == number
         if mask.any():
-            covers.PAINTERS[cover](canvas, mask)
+            PAINTERS[cover](canvas, mask)
     if land.rivers:
-        covers.rivers(canvas)
-    covers.snow(canvas, (biome or drawn) in ("mountain", "arctic", "boreal"))
+        rivers(canvas)
+    snow(canvas, (biome or drawn) in ("mountain", "arctic", "boreal"))
     light = shade(relief, geometry, gsd) if height > 0.02 else None
     if light is not None:
         light[canvas.water] = 1  # water is level; the hollow's own slopes are under it
