@@ -38,10 +38,11 @@ def run(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-m", "cloudmask", *arguments], check=True)
 
 
-def evaluate(name: str, path: Path, kind: str) -> None:
+def evaluate(name: str, path: Path, kind: str, title: str) -> None:
     """Evaluate one set and keep its results."""
     with tempfile.TemporaryDirectory() as folder:
-        run(["evaluate", str(path), "--kind", kind, "--masks", MASKS, "-o", folder, "--pictures", "0", "-q"])
+        what = [str(path), "--kind", kind, "--title", title, "--masks", MASKS]
+        run(["evaluate", *what, "-o", folder, "--pictures", "0", "-q"])
         text = (Path(folder) / "results.json").read_text("utf-8")
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_text(RESULTS / f"{name}.json", text, overwrite=True)
@@ -51,10 +52,10 @@ def evaluate_all() -> None:
     """Evaluate simulated products and, where they are, the real pieces."""
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, SIMULATED + 1):
-            run(["simulate", folder, "--size", str(SIZE), "--seed", str(seed)])
-        evaluate("simulated", Path(folder), "simulated")
+            run(["simulate", f"{folder}/seed{seed}", "--size", str(SIZE), "--seed", str(seed)])
+        evaluate("simulated", Path(folder), "simulated", f"{SIMULATED} simulated products")
     if REAL.is_dir():
-        evaluate("real", REAL, "pairs")
+        evaluate("real", REAL, "pairs", "pieces of real products from public repositories")
     else:
         print(f"{REAL} is not there: results from it stay as they are", file=sys.stderr)
 
@@ -67,8 +68,8 @@ def table(documents: list[dict[str, Any]]) -> str:
         kinds = [parse_label_kind(g["labels"], "results").note for g in document["groups"]]
         parts.append(
             f"**On {reference_title(document)}**, {reference['scenes']} scenes, protocol "
-            f"*{protocol['name']}* ([docs/evaluation.md](docs/evaluation.md)), cloudmask {document['cloudmask']}, "
-            f"{document['made']}. {' '.join(kinds)}"
+            f"*{protocol['name']}* ([docs/evaluation.md](docs/evaluation.md)), "
+            f"cloudmask {document['cloudmask']}, {document['made']}. {' '.join(kinds)}"
         )
         parts.append(render_summary(document))
     measured = {d["reference"]["kind"] for d in documents}
@@ -76,8 +77,9 @@ def table(documents: list[dict[str, Any]]) -> str:
     if absent:
         listed = "; ".join(f"{r.title} (<{r.source}>)" for r in absent)
         parts.append(
-            f"**Not measured yet**, because the images or labels cannot be distributed with the project: {listed}. "
-            "Whoever has one measures it with `cloudmask evaluate`, see [docs/evaluation.md](docs/evaluation.md)."
+            "**Not measured yet**, because the images or labels cannot be distributed with the project: "
+            f"{listed}. Whoever has one measures it with `cloudmask evaluate`: "
+            "[docs/evaluation.md](docs/evaluation.md)."
         )
     return "\n\n".join(parts)
 

@@ -50,6 +50,7 @@ PROTOCOLS = ("default", "kappamask", "cloudsen12", "cmix")
 @click.option(
     "--offset", type=float, help="Radiometric offset of KappaSet's digital numbers, if not by date."
 )
+@click.option("--title", help="What the report calls the set, in place of its own name.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many scenes, spread evenly.")
 @click.option(
     "--bootstrap", type=click.IntRange(0), default=1000, show_default=True, help="Resamples; 0 for none."
@@ -81,6 +82,7 @@ def command(
     labels: str | None,
     classes: str | None,
     offset: float | None,
+    title: str | None,
     limit: int | None,
     bootstrap: int,
     seed: int,
@@ -121,6 +123,7 @@ def command(
         classes=classes,
         limit=limit,
         offset=offset,
+        title=title,
     )
     request = Request(
         path=reference,

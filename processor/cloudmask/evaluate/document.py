@@ -58,6 +58,7 @@ def make_document(
             "licence": reference.licence,
             "source": reference.source,
             "name": path.name,
+            "named": selection.title,
             "split": selection.split if reference.splits else None,
             "limit": selection.limit,
             "scenes": len(results),

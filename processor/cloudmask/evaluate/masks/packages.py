@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -34,6 +37,27 @@ def _package(module: str, distribution: str) -> Any:
         ) from error
 
 
+class Inside:
+    """Time spent in a package itself, without what leads its pixels there and back.
+
+    Attributes
+    ----------
+    seconds, cpu_seconds : float
+        On the wall, and of all threads of this process.
+    """
+
+    seconds = 0.0
+    cpu_seconds = 0.0
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Add what runs in the context."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.seconds += time.perf_counter() - wall
+        self.cpu_seconds += time.process_time() - cpu
+
+
 class UkisMask:
     """DLR's ukis-csmask as its authors run it: tiles of 256 px with 20 % overlap, about 30 m, argmax.
 
@@ -54,6 +78,7 @@ class UkisMask:
         self.name = name
         self._gsd = gsd or _UKIS_GSD
         self._threads = threads
+        self.inside = Inside()
         self._class = _package("ukis_csmask.mask", "ukis-csmask").CSmask
 
     @property
@@ -68,7 +93,7 @@ class UkisMask:
         values, grid = pixels.read(bands, self._gsd)
         missing = np.isnan(values).any(axis=0)
         image = np.ascontiguousarray(np.moveaxis(np.nan_to_num(values, nan=0.0), 0, -1))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self.inside.measured():
             warnings.simplefilter("ignore", UserWarning)  # images below 256 px: said in the documentation
             result = self._class(
                 img=image,
@@ -100,6 +125,7 @@ class S2CloudlessMask:
     def __init__(self, name: str, gsd: float | None) -> None:
         self.name = name
         self._gsd = gsd
+        self.inside = Inside()
         self._class = _package("s2cloudless", "s2cloudless").S2PixelCloudDetector
         self._used: set[str] = set()
 
@@ -122,7 +148,8 @@ class S2CloudlessMask:
         )
         missing = np.isnan(values).any(axis=0)
         image = np.moveaxis(np.nan_to_num(values, nan=0.0), 0, -1)[None]
-        cloud = np.asarray(detector.get_cloud_masks(image))[0] > 0
+        with self.inside.measured():
+            cloud = np.asarray(detector.get_cloud_masks(image))[0] > 0
         classes = np.where(cloud, int(CloudClass.CLOUD), int(CloudClass.CLEAR)).astype(np.uint8)
         classes[missing] = int(CloudClass.MISSING)
         return Prediction(classes, grid)

@@ -32,6 +32,8 @@ class Selection:
         Class map of the labels, for folders of rasters.
     limit : int or None
         At most so many scenes, spread evenly over the set.
+    title : str or None
+        What the report calls the set, in place of its own name.
     offset : float or None
         Added to digital numbers, for sets that keep no record of the radiometric offset.
     """
@@ -43,6 +45,7 @@ class Selection:
     classes: str | None = None
     limit: int | None = None
     offset: float | None = None
+    title: str | None = None
 
 
 class Reader(Protocol):

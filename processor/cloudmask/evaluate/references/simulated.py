@@ -1,6 +1,6 @@
 """Simulated products with their truth, as ``cloudmask simulate`` writes them.
 
-A folder with products and, for each, ``<product>_truth.tif`` in this package's codes.
+A folder, or folders in it, with products and, for each, ``<product>_truth.tif`` in this package's codes.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ _SUFFIX = "_truth"
 
 def read(path: Path, selection: Selection) -> Iterator[Scene]:
     """Products that have a truth beside them."""
-    truths = sorted(path.glob(f"*{_SUFFIX}.tif"))
+    truths = sorted(path.rglob(f"*{_SUFFIX}.tif"))
     if not truths:
         raise InputError(
             f"{path}: no <product>{_SUFFIX}.tif found; make some with 'cloudmask simulate {path}'"
         )
     for truth in spread(truths, selection.limit):
         name = truth.stem.removesuffix(_SUFFIX)
-        product = find_product(selection.products or path, name)
+        product = find_product(truth.parent, name)
         if product is None:
-            raise InputError(f"{truth}: its product {name}.SAFE is not in {selection.products or path}")
+            raise InputError(f"{truth}: its product {name}.SAFE is not beside it")
         codes, grid = read_raster(truth, bands=[1])
+        unique = str(truth.parent.relative_to(path) / name)  # seeds share one product name
         yield Scene(
-            name=name,
-            product=name,
+            name=unique,
+            product=unique,
             kind=LabelKind.SIMULATED,
             labels=find_class_map("cloudmask").decode(codes[0], str(truth)),
             level=product_facts(name).level,

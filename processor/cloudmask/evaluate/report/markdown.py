@@ -64,7 +64,7 @@ def headline_rows(document: Json, group: Json, selection: str) -> tuple[list[str
     for headline in document["protocol"]["headlines"]:
         key, title = headline_metric(headline, group["is_accuracy"])
         if schemes[headline["scheme"]]["masks"]:
-            columns.append(f"{title} ({POOLING_TITLES[headline['pooling']]})")
+            columns.append(f"{title} ({headline['pooling'].replace('_', ' ')})")
             shown.append((headline, key))
     rows = []
     for mask in document["masks"]:

@@ -58,6 +58,8 @@ SCHEME_TITLES: Mapping[str, str] = MappingProxyType(
 def reference_title(document: Mapping[str, Any]) -> str:
     """What the masks were scored on."""
     reference = document["reference"]
+    if reference["named"]:
+        return str(reference["named"])
     return (
         f"the pairs in \u2018{reference['name']}\u2019"
         if reference["kind"] == "pairs"
