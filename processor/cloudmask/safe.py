@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import numpy.typing as npt
+
 from .bands import BANDS, LEVEL_BANDS, parse_band
 from .errors import InputError
 from .grid import Grid
@@ -95,6 +98,18 @@ class SafeProduct(PlaneSource):
             return read_level(image, header, level, spacing, radiometry, rows, cols)
         dn = image.read(0, rows, cols)
         return make_plane(radiometry.reflectance(dn), dn != NODATA_DN, dn == SATURATED_DN)
+
+    def digital_numbers(self, band: str, gsd: float) -> npt.NDArray[np.uint16]:
+        """A whole band as :meth:`load` decodes it for use at a spacing, untouched.
+
+        Returns
+        -------
+        uint16 (rows, cols) of ``layout(band, gsd)``
+            Digital numbers; 0 is no data.
+        """
+        layout = self.layout(band, gsd)
+        level = self._level(band, gsd)[1]
+        return self._image(band).read(level, (0, layout.rows), (0, layout.cols))
 
     def _image(self, band: str) -> BandImage:
         if band not in self._images:

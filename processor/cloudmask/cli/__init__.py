@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Score masks against a reference set and write a report."),
     "snap": ("snap", "Install and check the plug-in for ESA SNAP."),
     "simulate": ("simulate", "Write a synthetic SAFE product with clouds, shadows and its truth."),
+    "bench": ("bench", "Measure speed and memory, against other masks and the machine's limits."),
 }
 
 
