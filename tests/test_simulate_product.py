@@ -119,6 +119,7 @@ def test_command_writes_product_and_truth(tmp_path, capsys):
         ["--size", "big"],
         ["--level", "L3"],
         ["--clouds", "pancakes"],
+        ["--biome", "moon"],
         ["--baseline", "1.2"],
     ],
 )

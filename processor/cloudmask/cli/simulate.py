@@ -51,6 +51,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]
     "--cover", type=click.FloatRange(0, 1), help="Share of the sky under each layer; drawn by default."
 )
 @click.option("--sun-zenith", type=click.FloatRange(0, 85), help="Degrees; drawn by default.")
+@click.option("--biome", help="Kind of ground, such as coast or farmland; drawn by default.")
 @click.option(
     "--truth-resolution",
     type=click.Choice([str(r) for r in RESOLUTIONS]),
@@ -69,6 +70,7 @@ def command(
     clouds: str | None,
     cover: float | None,
     sun_zenith: float | None,
+    biome: str | None,
     truth_resolution: str,
     zipped: bool,
     overwrite: bool,
@@ -87,7 +89,9 @@ def command(
     from ..simulate.scene import SceneSpec
 
     kinds = None if clouds is None else () if clouds == "none" else tuple(clouds.split(","))
-    spec = SceneSpec(seed, level, size // 2, 20.0, clouds=kinds, cover=cover, sun_zenith=sun_zenith)
+    spec = SceneSpec(
+        seed, level, size // 2, 20.0, biome=biome, clouds=kinds, cover=cover, sun_zenith=sun_zenith
+    )
     names = ProductNames("S2A", level, Baseline.parse(baseline, level), TILE, SENSING_TIME)
     product = out_dir / (f"{names.stem}.zip" if zipped else names.product)
     truth = out_dir / f"{names.stem}_truth.tif"
