@@ -95,10 +95,14 @@ class AtomicOutputs:
         try:
             for target in self._targets:
                 made = self._folder / target.name
+                if target.is_dir() and not made.is_dir():
+                    raise OutputError(f"{target}: is a folder; remove it or use -o for another name")
                 if target.is_dir():
                     # A folder cannot be renamed over another; the old one goes with the temporaries.
                     target.rename(self._folder / f"{target.name}.old")
                 made.replace(target)
+        except OutputError:
+            raise
         except OSError as error:
             raise _output_error(self._targets[0], error) from error
 

@@ -85,7 +85,7 @@ def write_dimap(header: Path, mask: Mask, facts: dict[str, Any]) -> None:
     _access(root, folder.name, rasters)
     sources = etree.SubElement(root, "Dataset_Sources")
     _metadata(etree.SubElement(sources, "MDElem", name="metadata"), {"CloudMask": facts})
-    etree.ElementTree(root).write(str(header), xml_declaration=True, encoding="ISO-8859-1", pretty_print=True)
+    header.write_bytes(etree.tostring(root, xml_declaration=True, encoding="ISO-8859-1", pretty_print=True))
 
 
 def _rasters(mask: Mask) -> Iterator[_Raster]:

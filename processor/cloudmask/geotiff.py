@@ -10,6 +10,7 @@ import numpy.typing as npt
 import rasterio
 import rasterio.shutil
 from lxml import etree
+from rasterio._err import CPLE_BaseError  # what copying raises; not exported elsewhere
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
@@ -52,7 +53,9 @@ def write_classes(path: Path, classes: npt.NDArray[np.uint8], grid: Grid, tags: 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If it cannot be made.
+    OSError
+        If it cannot be written; :class:`AtomicOutputs` names the file and cleans up.
     """
 
     def fill(image: Any) -> None:
@@ -88,7 +91,9 @@ def write_probabilities(
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If it cannot be made.
+    OSError
+        If it cannot be written; :class:`AtomicOutputs` names the file and cleans up.
     """
     data: npt.NDArray[Any] = probabilities
     nodata: float = float("nan")
@@ -131,16 +136,18 @@ def _write(path: Path, data: npt.NDArray[Any], grid: Grid, nodata: float, fill: 
         "compress": "LZW",  # holds the memory down between filling and copying
         "BIGTIFF": "IF_SAFER",
     }
-    try:
-        with gdal_environment(), MemoryFile() as memory:
-            with memory.open(**profile) as image:
-                fill(image)
-            with memory.open() as image:
-                rasterio.shutil.copy(image, str(path), **_COG, **creation)
-    except (RasterioError, OSError) as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{path.name}: cannot be written, is the disk full? ({error})") from error
+    # GDAL may end a file early on a full disk and say nothing, so Python writes what GDAL made.
+    with gdal_environment(), MemoryFile() as result:
+        try:
+            with MemoryFile() as memory:
+                with memory.open(**profile) as image:
+                    fill(image)
+                with memory.open() as image:
+                    rasterio.shutil.copy(image, result.name, **_COG, **creation)
+        except (RasterioError, CPLE_BaseError) as error:
+            raise OutputError(f"{path.name}: cannot be made, is there enough memory? ({error})") from error
+        with path.open("wb") as file:
+            file.write(result.getbuffer())
 
 
 def _write_names(path: Path) -> None:
@@ -150,7 +157,7 @@ def _write_names(path: Path) -> None:
     names = etree.SubElement(band, "CategoryNames")
     for member in CloudClass:
         etree.SubElement(names, "Category").text = member.label
-    etree.ElementTree(root).write(str(auxiliary_path(path)), pretty_print=True)
+    auxiliary_path(path).write_bytes(etree.tostring(root, pretty_print=True))
 
 
 def auxiliary_path(path: Path) -> Path:

@@ -52,7 +52,8 @@ def write_quicklook(path: Path, mask: Mask, preview: npt.NDArray[np.uint8] | Non
     table = np.zeros((256, 3), np.uint8)
     for member, colour in COLOURS.items():
         table[int(member)] = colour
-    panel = Image.fromarray(table[mask.classes[step // 2 :: step, step // 2 :: step]])
+    first_row, first_col = (min(step // 2, side - 1) for side in mask.classes.shape)
+    panel = Image.fromarray(table[mask.classes[first_row::step, first_col::step]])
     panels = [panel]
     if preview is not None:
         panels.insert(0, Image.fromarray(preview).resize(panel.size, Image.Resampling.BILINEAR))
