@@ -230,7 +230,10 @@ def test_own_mask_equals_the_pipelines(tmp_path, tiny):
     write_npz(tmp_path / "a.npz", labels, level="L1C", label_kind="human")
     (scene,) = open_reference(tmp_path, "pairs", Selection())
     assert scene.image is not None
-    got = at_labels(one(f"cloudmask:{tiny}"), scene)
+    mask = one(f"cloudmask:{tiny}")
+    got = at_labels(mask, scene)
+    assert (mask.name, mask.title) == (f"cloudmask:{tiny.stem}", f"cloudmask ({tiny.stem})")
+    assert str(tiny.parent) not in mask.setting
     expected = mask_array(scene.image().values, L1C_BANDS, gsd=10, level="L1C", model=tiny, threads=1)
     assert np.array_equal(got, expected.classes)
 

@@ -162,6 +162,22 @@ def test_kappamask_protocol_scores_fewer_classes_on_all_four(folder):
         assert len(rows[name]["matrix"]) == 4
 
 
+def test_a_reference_without_a_class_is_said_to_lack_it(tmp_path):
+    labels = random_codes(RNG, (16, 16), [0, 3])
+    write_npz(tmp_path / "a.npz", labels, level="L1C", label_kind="human")
+    write_tif(
+        tmp_path / "m" / "a.tif", np.array([1, 0, 0, 2], np.uint8)[labels], origin=None
+    )  # cloud as shadow
+    masks = f"fmask={tmp_path / 'm'}"
+    document, _ = evaluate(Request(tmp_path, "pairs", masks, bootstrap=SETTINGS, pictures=0, threads=1))
+    scheme = groups(document)["human"]["common"]["schemes"]["three-class"]
+    assert scheme["absent"] == ["cloud_shadow"]
+    shadow = scheme["masks"]["fmask"]["pooled"]["classes"]["cloud_shadow"]
+    assert shadow["producers_accuracy"]["value"] is None
+    assert shadow["users_accuracy"]["value"] == 0.0
+    assert "The reference has no pixel of: cloud shadow" in render_markdown(document)
+
+
 def test_nothing_to_say_is_an_error(folder, tmp_path):
     with pytest.raises(InputError, match="no mask has anything to say about any of 8 scenes"):
         evaluate(Request(folder, "pairs", f"maja={tmp_path}", threads=1))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import UsageError
+from ..options import DEVICES
 
 KINDS = ("pixbox", "kappaset", "cloudsen12", "baetens", "simulated", "pairs")
 PROTOCOLS = ("default", "kappamask", "cloudsen12", "cmix")
@@ -67,6 +68,13 @@ PROTOCOLS = ("default", "kappamask", "cloudsen12", "cmix")
     "--pictures", type=click.IntRange(0), default=12, show_default=True, help="Scenes shown, at most."
 )
 @click.option("--threads", type=click.IntRange(0), default=0, help="Processor threads; 0 takes all.")
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="auto",
+    show_default=True,
+    help="Where our own models run.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a report that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
@@ -89,6 +97,7 @@ def command(
     tolerance: float,
     pictures: int,
     threads: int,
+    device: str,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -135,6 +144,7 @@ def command(
         tolerance=tolerance,
         pictures=pictures,
         threads=threads,
+        device=device,
     )
     document, shown = evaluate(request, say)
     made = write_report(document, shown, output, overwrite=overwrite)

@@ -46,6 +46,8 @@ class Request:
         Scenes shown in the report, at most.
     threads : int
         For inference and decoding; 0 takes all.
+    device : str
+        Where our own models run, one of ``options.DEVICES``.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Request:
     tolerance: float = 20.0
     pictures: int = 12
     threads: int = 0
+    device: str = "auto"
 
 
 def evaluate(request: Request, progress: Progress | None = None) -> tuple[Json, dict[str, Pictures]]:
@@ -72,7 +75,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> tuple[Json, 
     CloudMaskError
         UsageError, InputError, ModelError; each says what to do.
     """
-    masks = parse_masks(request.masks, request.threads)
+    masks = parse_masks(request.masks, request.threads, request.device)
     scenes = open_reference(request.path, request.kind, request.selection)
     protocol = find_protocol(request.protocol or REFERENCES[request.kind].protocol)
     results = run_masks(

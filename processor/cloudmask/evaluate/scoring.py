@@ -94,6 +94,7 @@ class _Group:
                 "title": scheme.title,
                 "classes": list(scheme.names),
                 "target": scheme.target,
+                "absent": _absent(scheme, rows),
                 "masks": rows,
             }
         return {"scenes": len(results), "scene_names": [r.name for r in results], "schemes": schemes}
@@ -196,6 +197,12 @@ class _Group:
                 }
                 out.setdefault(title, {}).setdefault(value, {})[mask] = row
         return out
+
+
+def _absent(scheme: Scheme, rows: Mapping[str, Json]) -> list[str]:
+    """Classes that no reference pixel of a comparison has, for any of its masks."""
+    totals = [np.sum(row["matrix"], axis=1) for row in rows.values()]
+    return [name for i, name in enumerate(scheme.names) if totals and not any(t[i] for t in totals)]
 
 
 def _only(metric: Metric, claimed: np.ndarray[Any, np.dtype[np.bool_]]) -> Metric:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ... import __version__
 from ...catalog import load_model
 from ...classes import SURFACE_CLASSES, CloudClass
@@ -44,7 +46,9 @@ class OwnMask:
     @property
     def title(self) -> str:
         """Name for people."""
-        return "cloudmask" if self._model is None else f"cloudmask ({self._model})"
+        if self._model is None:
+            return "cloudmask"
+        return f"cloudmask ({Path(self._model).stem if self._model.endswith('.onnx') else self._model})"
 
     @property
     def claims(self) -> frozenset[CloudClass]:
@@ -57,7 +61,7 @@ class OwnMask:
     def setting(self) -> str:
         """Version and the models that ran."""
         models = ", ".join(f"{n} {v}" for n, v in sorted(self._used.items()))
-        return f"cloudmask {__version__}; {models or self._model or 'default model'}"
+        return f"cloudmask {__version__}; {models or 'not run'}"
 
     def predict(self, pixels: Pixels) -> Prediction:
         """Run the pipeline."""

@@ -67,6 +67,8 @@ def _make(spec: str, threads: int, device: str) -> MaskSource:
     if not set(given) <= set(takes):
         raise UsageError(f"--masks: '{spec}': {kind} does not take that; see 'cloudmask evaluate --help'")
     if kind == "cloudmask":
+        if argument and argument.endswith(".onnx"):  # a report names the file, not where it lies
+            name = name.replace(argument, Path(argument).stem)
         return OwnMask(name, argument, gsd, threads, device)
     if kind == "ukis-csmask":
         return UkisMask(name, gsd, threads)

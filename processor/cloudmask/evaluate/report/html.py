@@ -21,7 +21,17 @@ from .tables import (
     scheme_bars,
     shares_table,
 )
-from .words import DASH, GROUP_TITLES, SCHEME_TITLES, TERMS, class_title, count, reference_title, scenes
+from .words import (
+    DASH,
+    GROUP_TITLES,
+    SCHEME_TITLES,
+    TERMS,
+    absent_note,
+    class_title,
+    count,
+    reference_title,
+    scenes,
+)
 
 
 def render_html(document: Json, pictures: Mapping[str, Pictures]) -> str:
@@ -143,11 +153,12 @@ def _schemes(document: Json, group: Json, look: Look) -> str:
             continue
         lacking = [look.titles[m] for m in look.titles if m not in scheme["masks"]]
         note = f" Not judged here, for want of these classes: {', '.join(lacking)}." if lacking else ""
+        note += absent_note(scheme)
         out += (
             f'<h3>{SCHEME_TITLES[name]}</h3><p class="soft">{escape(scheme["title"])}.{escape(note)}</p>'
             f"{card(scheme_bars(group, scheme, look, metric, pooling))}{shares_table(scheme, look)}"
             f"{class_table(group, scheme, look)}"
-            f"<details><summary>Confusion matrices</summary>{matrices(group, scheme, look)}</details>"
+            f"<details><summary>Confusion matrices</summary>{matrices(group, name, scheme, look)}</details>"
         )
     return out
 

@@ -12,6 +12,7 @@ from .words import (
     POOLING_TITLES,
     SCHEME_TITLES,
     TERMS,
+    absent_note,
     class_title,
     count,
     headline_metric,
@@ -124,7 +125,8 @@ def _classes(group: Json) -> list[str]:
                     rows.append([class_title(group_class), mask, group["labels"], *cells])
             if rows:
                 head = ["Class", "Mask", "Labels", *(METRIC_TITLES[m] for m in metrics)]
-                out += [f"### {SCHEME_TITLES[name]}, {title}", _table(head, rows)]
+                out += [f"### {SCHEME_TITLES[name]}, {title}", f"{scheme['title']}.{absent_note(scheme)}"]
+                out.append(_table(head, rows))
     return out
 
 

@@ -80,15 +80,17 @@ def class_table(group: Json, scheme: Json, look: Look) -> str:
     return f"<details><summary>All scores by class</summary>{card(out)}</details>"
 
 
-def matrices(group: Json, scheme: Json, look: Look) -> str:
+def matrices(group: Json, name: str, scheme: Json, look: Look) -> str:
     """Draw confusion matrices side by side."""
     names = [class_title(c) for c in scheme["classes"]]
     figures = ""
     for mask, scores in scheme["masks"].items():
         title = look.titles[mask]
         drawn = matrix(scores["matrix"], names, f"Confusion matrix of {title}")
-        silent = count(scores["unobserved_pixels"])
-        note = f"{count(scores['pixels'])} pixels; on {silent} more the mask says nothing"
+        silent = group["own"]["schemes"][name]["masks"][mask]["unobserved_pixels"]
+        note = f"{count(scores['pixels'])} pixels"
+        if silent:
+            note += f"; on {count(silent)} labelled pixels in all its scenes the mask says nothing"
         figures += figure(f"<h4>{escape(title)} {chip(group['labels'])}</h4>{drawn}", note)
     return card(figures, "two")
 

@@ -67,6 +67,15 @@ def reference_title(document: Mapping[str, Any]) -> str:
     )
 
 
+def absent_note(scheme: Mapping[str, Any]) -> str:
+    """Sentence on classes the reference lacks, empty if it has all."""
+    if not scheme["absent"]:
+        return ""
+    listed = ", ".join(class_title(c) for c in scheme["absent"])
+    said = "its recall is not defined, and no mask can be right on it"
+    return f" The reference has no pixel of: {listed}; {said}."
+
+
 def class_title(key: str) -> str:
     """A class key for people."""
     return key.replace("_", " ").replace("semi transparent", "semi-transparent")
