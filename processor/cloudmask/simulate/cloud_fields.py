@@ -38,7 +38,8 @@ def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cove
     excess = np.maximum(field - np.float32(level), 0)
     reach = max(quantile(field, 0.995) - level, 0.4)
     # The thicker the heaps, the steeper the rise, so that flanks stay as soft as they are in pictures.
-    peak = _between(rng, 4, 30)
+    # Fair-weather heaps for the most part; one in six has grown tall.
+    peak = _between(rng, 3, 24) if rng.random() < 5 / 6 else _between(rng, 24, 90)
     power = float(rng.uniform(0.9, 1.5)) + 0.35 * np.log(peak / 5)
     tau: Array = np.float32(peak) * (excess / np.float32(reach)) ** np.float32(power)
     tau *= np.exp(np.float32(rng.uniform(0.2, 0.5)) * detail)
@@ -49,7 +50,7 @@ def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cove
 
 
 def stratocumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
-    """A lumpy deck: lognormal thickness of mean 3 to 14, cells of .8 to 10 km, gaps as cover asks."""
+    """A lumpy deck: lognormal thickness of mean 2.5 to 11, cells of .8 to 10 km, gaps as cover asks."""
     scale = _between(rng, 0.8, 10.0)
     field = power_law(
         rng,
@@ -61,7 +62,7 @@ def stratocumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float
         angle=float(rng.uniform(0, 180)),
     )
     detail = _octaves(rng, shape, pixel, 0.5 * scale)
-    mean = _between(rng, 3, 14)
+    mean = _between(rng, 2.5, 11)
     tau: Array = np.float32(mean) * np.exp(
         np.float32(rng.uniform(0.3, 0.8)) * field + np.float32(0.25) * detail
     )

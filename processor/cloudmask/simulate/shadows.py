@@ -140,7 +140,7 @@ def light_layer(
         path += here
     relief = bright / np.maximum(flat, 1e-6).astype(np.float32)[index]
     # Light from all sides fills what the beam does not reach: about half in thick cloud.
-    relief = np.clip(np.float32(0.45) + np.float32(0.55) * relief, 0.4, 1.35)
+    relief = np.clip(np.float32(0.45) + np.float32(0.55) * relief, 0.4, 1.2)
     relief[index == 0] = 1
     # The slices' own edges are an artefact: blend them over one step of the march.
     relief = ndimage.gaussian_filter(relief, max(0.5, shift / count / 2), mode="wrap", truncate=2)
