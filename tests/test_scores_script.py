@@ -1,0 +1,48 @@
+"""README's table of scores is made of results files and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "benchmarks" / "scores.py"
+
+
+def run(readme: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), "--table-only", "--readme", str(readme)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_table_replaces_what_is_between_the_markers(tmp_path):
+    if not list((ROOT / "benchmarks" / "results").glob("*.json")):
+        pytest.skip("no results yet: python benchmarks/scores.py makes them")
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- scores -->\nstale 99.9\n<!-- /scores -->\nafter\n", "utf-8")
+    done = run(readme)
+    assert done.returncode == 0, done.stderr
+    text = readme.read_text("utf-8")
+    assert text.startswith("before\n<!-- scores -->\n")
+    assert text.endswith("\n<!-- /scores -->\nafter\n")
+    assert "stale" not in text
+    assert "Not measured yet" in text
+    assert "PixBox" in text
+    rows = [line for line in text.splitlines() if line.startswith("| cloudmask")]
+    assert rows
+    assert all(
+        any(f"| {kind} |" in row for kind in ("human", "simulated", "draft", "clear by eye")) for row in rows
+    )
+    assert run(readme).returncode == 0
+    assert readme.read_text("utf-8") == text
+
+
+def test_a_readme_without_markers_is_left_alone(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("no markers\n", "utf-8")
+    done = run(readme)
+    assert done.returncode != 0
+    assert "<!-- scores -->" in done.stderr
+    assert readme.read_text("utf-8") == "no markers\n"
