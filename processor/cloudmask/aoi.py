@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rasterio._err import CPLE_BaseError  # what PROJ raises; not exported elsewhere
 from rasterio.errors import RasterioError
 from rasterio.features import bounds as geometry_bounds
 from rasterio.features import geometry_mask
@@ -100,13 +101,16 @@ def read_area(path: str | Path, crs: str | None) -> Area:
         raise InputError(
             f"{file}: the product has no georeference, so no area of interest can be cut from it"
         )
-    polygons = list(_polygons(data))
+    try:
+        polygons = list(_polygons(data))
+    except RecursionError as error:
+        raise InputError(f"{file}: expected GeoJSON, found collections nested too deep") from error
     if not polygons:
         raise InputError(f"{file}: expected at least one Polygon or MultiPolygon, found none")
     try:
         moved = [transform_geom("EPSG:4326", crs, g) for g in polygons]
         boxes = [geometry_bounds(g) for g in moved]
-    except (RasterioError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (RasterioError, CPLE_BaseError, ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(f"{file}: expected polygons of longitude and latitude, found: {error}") from error
     if not all(math.isfinite(v) for box in boxes for v in box):
         raise InputError(f"{file}: expected longitude -180 to 180 and latitude -90 to 90; swapped, perhaps?")
@@ -118,12 +122,17 @@ def _polygons(data: object) -> Any:
         return
     kind = data.get("type")
     if kind == "FeatureCollection":
-        for feature in data.get("features") or []:
+        for feature in _members(data, "features"):
             yield from _polygons(feature)
     elif kind == "Feature":
         yield from _polygons(data.get("geometry"))
     elif kind == "GeometryCollection":
-        for geometry in data.get("geometries") or []:
+        for geometry in _members(data, "geometries"):
             yield from _polygons(geometry)
     elif kind in ("Polygon", "MultiPolygon"):
         yield data
+
+
+def _members(data: dict[str, Any], key: str) -> list[Any]:
+    value = data.get(key)
+    return value if isinstance(value, list) else []

@@ -156,15 +156,16 @@ def mask_array(
         if fixed in options:
             raise UsageError(f"mask_array takes no '{fixed}': the image is reflectance on its own grid")
     options.setdefault("probabilities", True)
+    chosen = make_options(**options)
     source = ArraySource(image, parse_bands(bands), gsd=gsd, level=parse_level(level))
     if model is None or isinstance(model, (str, Path)):
         loaded: Model = load_model(
             model,
             level=source.level,
             bands=source.bands,
-            device=options.get("device", "auto"),
-            threads=options.get("threads", 0),
+            device=chosen.device,
+            threads=chosen.threads,
         )
     else:
         loaded = model
-    return predict(source, loaded, make_options(**options), progress=progress, out_gsd=gsd)
+    return predict(source, loaded, chosen, progress=progress, out_gsd=gsd)
