@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
 
 from cloudmask.errors import UsageError
-from cloudmask.train.export import fold
+from cloudmask.train.export import fold, shift_logits
 from cloudmask.train.features import Indices
 from cloudmask.train.losses import distillation_loss, supervised_loss
 from cloudmask.train.net import UNet, receptive_field
@@ -68,6 +68,18 @@ def test_folding_changes_nothing(keep: tuple[str, ...]) -> None:
         expected = net(full * (1 - absent)[:, :, None, None], absent)
         found = fold(net, BANDS, keep)(full[:, places])
     assert torch.allclose(expected, found, atol=1e-4)
+
+
+def test_offsets_move_the_logits_of_their_class() -> None:
+    net = trained_looking()
+    x = torch.randn(1, len(BANDS), 32, 64)
+    with torch.no_grad():
+        before = net(x)
+        shift_logits(net, (0.0, 1.0, 2.0, -1.0))
+        moved = net(x) - before
+    assert torch.allclose(
+        moved, torch.tensor([0.0, 1.0, 2.0, -1.0]).view(1, 4, 1, 1).expand_as(moved), atol=1e-4
+    )
 
 
 def test_folding_drops_indices_whose_bands_are_gone() -> None:

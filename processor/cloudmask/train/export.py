@@ -80,6 +80,15 @@ def fold(net: UNet, bands: Sequence[str], keep: Sequence[str]) -> UNet:
     return out.eval()
 
 
+def shift_logits(net: UNet, offsets: Sequence[float]) -> None:
+    """Add to the logits of the four classes, in the bias of the head; no offsets change nothing."""
+    if offsets:
+        assert net.head.bias is not None
+        four = torch.tensor(list(offsets)).repeat_interleave(net.head.out_channels // len(offsets))
+        with torch.no_grad():
+            net.head.bias.add_(four)
+
+
 def model_card(
     recipe: Recipe, checkpoint: Checkpoint, keep: Sequence[str], *, name: str, extra: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -122,8 +131,9 @@ def export_model(
     checkpoint: Checkpoint,
     path: Path,
     *,
-    keep: Sequence[str] | None = None,
-    name: str | None = None,
+    keep: Sequence[str] = (),
+    name: str = "",
+    offsets: Sequence[float] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``path`` (ONNX) and its card beside it, and check it against PyTorch.
@@ -138,6 +148,8 @@ def export_model(
         Bands of the exported net, by default all the recipe's.
     name : str, optional
         Name in the card, by default the recipe's.
+    offsets : sequence of float, optional
+        Added to the logits of the four classes.
     extra : mapping, optional
         More keys for the card (rank, scores, limits).
 
@@ -151,6 +163,7 @@ def export_model(
     recipe = checkpoint.recipe
     bands = tuple(keep or recipe.bands)
     net = fold(checkpoint.net(), recipe.bands, bands)
+    shift_logits(net, offsets)
     card = model_card(recipe, checkpoint, bands, name=name or recipe.name, extra=extra or {})
     part = path.with_name(path.name + ".part")
     axes = {0: "n", 2: "h", 3: "w"}

@@ -46,6 +46,8 @@ class SourceSpec:
         Number of patches of a simulation, of crops of a reference set.
     seed : int
         First seed of a simulation; patch `i` has seed ``seed + i``.
+    teach : bool
+        Whether teachers are asked about these arrays.
     options : mapping
         Passed to the simulator as they are.
     """
@@ -58,6 +60,7 @@ class SourceSpec:
     format: str = ""
     count: int = 0
     seed: int = 0
+    teach: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -135,6 +138,9 @@ class ExportSpec:
         Rank in the card: among models that fit a product, the highest is the default.
     int8 : bool
         Whether to write ``NAME-int8.onnx`` too.
+    offsets : tuple of float
+        Added to the logits of clear, shadow, semi-transparent cloud, cloud: the operating point, chosen
+        on development scenes. None means zero.
     """
 
     name: str
@@ -142,6 +148,7 @@ class ExportSpec:
     bands: tuple[str, ...] = ()
     rank: int = 0
     int8: bool = False
+    offsets: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -256,6 +263,7 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     for export in exports:
         inside = set(export.bands) <= set(bands)
         _require(inside, where, "exports.bands", f"subsets of {', '.join(bands)}", export.bands)
+        _require(len(export.offsets) in (0, 4), where, "exports.offsets", "four numbers", export.offsets)
     augment = dataclasses.replace(recipe.augment, band_sets=sets)
     return dataclasses.replace(recipe, level=level, bands=bands, augment=augment, exports=exports)
 

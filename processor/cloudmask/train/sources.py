@@ -43,7 +43,7 @@ def open_source(
     if spec.kind == "reference":
         return ReferencePatches(spec, recipe)
     samples = read_arrays(spec, recipe.bands, recipe.gsd)
-    if teach and recipe.teachers:
+    if teach and spec.teach and recipe.teachers:
         samples = add_soft_labels(samples, recipe.bands, recipe.level, recipe.teachers)
     return MemorySet(samples)
 
