@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint install scores clean
 
 $(BIN)/cloudmask: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Score and rewrite the table in README.md; ../shared/data holds the real imagery where there is any.
+scores: install
+	$(BIN)/python -m pip install --quiet --editable '.[evaluate]'
+	$(BIN)/python benchmarks/scores.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info processor/*.egg-info
