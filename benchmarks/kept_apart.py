@@ -1,0 +1,177 @@
+"""Score a model against the other masks on the real scenes that training never saw, and draw them all.
+
+    python benchmarks/kept_apart.py MODEL.onnx -o FOLDER [--split kept|development] [--level L1C|L2A]
+
+The split is that of docs/training.md. Scenes are averaged to 20 m; labels are "draft" (by difference from
+the clear date, sure pixels only) or "clear by eye". Writes ``evaluate``'s report, ``clear.json`` with the
+share of every clear scene that each mask calls something else, and ``sheet.png``: true colour, the
+model, DLR's network, the labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+
+from cloudmask import mask_array
+from cloudmask.bands import LEVEL_BANDS, Level
+from cloudmask.classes import COLOURS, CloudClass
+from cloudmask.train.arrays import read_arrays
+from cloudmask.train.recipe import SourceSpec
+from cloudmask.train.sample import Sample, bands_there
+from cloudmask.train.scoring import codes_from_labels
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
+PAIRS = ("5254", "5278", "6317", "6553", "2729")
+WINTER = "sen12mscr_ROIs2017_winter_112_p797_s2"
+Entry = tuple[str, str]
+"""File (``name.npz`` or ``name.npz:array``) and kind of labels (see cloudmask.train.arrays)."""
+
+SPLITS: dict[tuple[str, str], list[Entry]] = {
+    ("kept", "L1C"): [
+        *((f"pairs/{n}.npz", "difference") for n in PAIRS),
+        *((f"pairs/{n}.npz:clear", "clear") for n in PAIRS),
+        (f"{WINTER}_cloudfree.npz", "clear"),
+        (f"{WINTER}_cloudy.npz", "none"),
+        ("sen1floods11_Spain_7370579.npz", "clear"),
+    ],
+    ("development", "L1C"): [
+        ("openeo_icor_T31UFS.npz", "file"),
+        ("sen12mscr_ROIs1868_summer_s2_cloudy_19_p30.npz", "file"),
+        ("pairs/581.npz", "difference"),
+        ("pairs/581.npz:clear", "clear"),
+        ("dsen2_S2A_MSIL1C_20170527_T33UUB.npz", "clear"),
+        ("dsen2_S2B_MSIL1C_20171022_T49JGM.npz", "clear"),
+    ],
+    ("kept", "L2A"): [("eotdl_Boadella_20200128.npz", "clear")],
+    ("development", "L2A"): [],
+}
+GSD = 20.0
+SIDE = 256
+Image = npt.NDArray[np.uint8]
+
+
+def load(split: str, level: Level) -> list[tuple[str, Sample]]:
+    """Scenes of a split with the kind of their labels."""
+    out = []
+    for file, kind in SPLITS[split, level]:
+        spec = SourceSpec("arrays", path=str(REAL), files=(file,), labels=kind)
+        out += [(kind, s) for s in read_arrays(spec, LEVEL_BANDS[level], GSD)]
+    return out
+
+
+def bands_of(sample: Sample, level: Level) -> tuple[npt.NDArray[np.float32], list[str]]:
+    """Planes that the scene has, and their names."""
+    there = np.flatnonzero(bands_there(sample.values))
+    return sample.values[there].astype(np.float32), [LEVEL_BANDS[level][i] for i in there]
+
+
+def classes(sample: Sample, level: Level, model: str | None) -> Image:
+    """Class codes of a scene; a model whose bands are not there gives none."""
+    values, names = bands_of(sample, level)
+    return mask_array(values, names, gsd=GSD, level=level, model=model).classes
+
+
+def dlr(sample: Sample, level: Level) -> str:
+    """Name of DLR's network for the bands of a scene."""
+    six = {"B11", "B12"} <= set(bands_of(sample, level)[1])
+    return f"dlr-unet-{6 if six else 4}b-{level.lower()}"
+
+
+def write_pairs(folder: Path, scenes: list[tuple[str, Sample]], level: Level) -> None:
+    """Write what ``cloudmask evaluate --kind pairs`` reads."""
+    manifest = []
+    for kind, sample in scenes:
+        if kind == "none":
+            continue
+        values, names = bands_of(sample, level)
+        file = f"{sample.name.replace(':', '_')}.npz"
+        np.savez(folder / file, x=values.transpose(1, 2, 0), y=sample.labels, bands=np.array(names))
+        word = "clear by eye" if kind == "clear" else "draft"
+        manifest.append({"file": file, "level": level, "gsd_m": str(int(GSD)), "label_kind": word})
+    (folder / "MANIFEST.json").write_text(json.dumps(manifest), "utf-8")
+
+
+def panel(image: Image) -> Image:
+    """An image of any size as one of SIDE pixels, by whole steps."""
+    longest = max(image.shape[:2])
+    step, repeat = -(-longest // SIDE), max(1, SIDE // longest)
+    small = np.repeat(np.repeat(image[::step, ::step], repeat, 0), repeat, 1)[:SIDE, :SIDE]
+    out = np.zeros((SIDE, SIDE, 3), np.uint8)
+    out[: small.shape[0], : small.shape[1]] = small
+    return out
+
+
+def true_colour(sample: Sample, level: Level) -> Image:
+    """B04, B03, B02, stretched to 0.3 with a gamma."""
+    places = [LEVEL_BANDS[level].index(b) for b in ("B04", "B03", "B02")]
+    rgb = np.nan_to_num(sample.values[places]).transpose(1, 2, 0)
+    return (np.clip(rgb / 0.3, 0, 1) ** 0.7 * 255).astype(np.uint8)
+
+
+def write_sheet(path: Path, rows: list[Image]) -> None:
+    """Rows of panels in two columns as PNG."""
+    rows = rows + [np.zeros_like(rows[0])] * (len(rows) % 2)
+    half = len(rows) // 2
+    sheet = np.concatenate([np.concatenate(rows[:half]), np.concatenate(rows[half:])], axis=1)
+    shape = {"width": sheet.shape[1], "height": sheet.shape[0], "count": 3, "dtype": "uint8"}
+    with rasterio.open(path, "w", driver="PNG", **shape) as file:
+        file.write(sheet.transpose(2, 0, 1))
+
+
+def main() -> None:
+    """Evaluate and draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--split", choices=["kept", "development"], default="kept")
+    parser.add_argument("--level", choices=["L1C", "L2A"], default="L1C")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    level: Level = arguments.level
+    scenes = load(arguments.split, level)
+    palette = np.array([COLOURS[c] for c in CloudClass], np.uint8)
+    rows, false = [], []
+    for kind, sample in scenes:
+        masks = {}
+        for name, model in (("ours", arguments.model), ("dlr", dlr(sample, level))):
+            try:
+                masks[name] = classes(sample, level, model)
+            except Exception as error:  # bands that this model cannot do without
+                print(f"{sample.name}: {name}: {error}", file=sys.stderr)
+        if kind == "clear":
+            share = {n: round(float((m != int(CloudClass.CLEAR)).mean()), 5) for n, m in masks.items()}
+            false.append({"scene": sample.name, **share})
+        blank = np.zeros(sample.labels.shape, np.uint8)
+        codes = [masks.get("ours", blank), masks.get("dlr", blank), codes_from_labels(sample.labels)]
+        pictures = [true_colour(sample, level), *(palette[c] for c in codes)]
+        rows.append(np.concatenate([panel(p) for p in pictures], axis=1))
+    write_sheet(arguments.output / "sheet.png", rows)
+    (arguments.output / "clear.json").write_text(json.dumps(false, indent=1), "utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        write_pairs(Path(folder), scenes, level)
+        others = "ukis-csmask,s2cloudless" if level == "L1C" else "ukis-csmask"
+        what = [folder, "--kind", "pairs", "--masks", f"cloudmask:{arguments.model},{others}"]
+        where = [
+            "-o",
+            str(arguments.output / "report"),
+            "--overwrite",
+            "-q",
+            "--title",
+            f"{arguments.split} scenes",
+        ]
+        subprocess.run([sys.executable, "-m", "cloudmask", "evaluate", *what, *where], check=True)
+
+
+if __name__ == "__main__":
+    main()
