@@ -17,7 +17,7 @@ install: $(BIN)/cloudmask
 # Simulate a product, mask it, and say how well the mask agrees with the simulated truth.
 demo: install
 	rm -rf $(DEMO) && mkdir -p $(DEMO)
-	$(BIN)/cloudmask simulate $(DEMO) --size 1830 --seed 1
+	$(BIN)/cloudmask simulate $(DEMO) --size 1830 --seed 4 --biome coast --clouds cumulus,cirrus --cover 0.3
 	$(BIN)/cloudmask run $(DEMO)/*.SAFE -o $(DEMO) --quicklook
 	$(BIN)/python benchmarks/agreement.py $(DEMO)/*_cloudmask.tif $(DEMO)/*_truth.tif
 	@echo "Open $(DEMO)/*_cloudmask.png for a look, $(DEMO)/*_cloudmask.tif in a GIS."
