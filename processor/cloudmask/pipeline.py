@@ -146,12 +146,12 @@ class _Run:
         total = len(self.rows.starts) * len(self.cols.starts)
         done = 0
         for row, (first, strip) in enumerate(self._strips()):
-            ratio = self.work.gsd / self.out.gsd
-            top = round(first * ratio)
-            self.missing[top : top + len(strip.missing)] = strip.missing
-            self.saturated[top : top + len(strip.saturated)] = strip.saturated
-            valid: BoolArray = np.logical_and.reduce(~np.isnan(strip.values), axis=0)
-            window.append(self.model.card.input.normalise(strip.values), valid)
+            if strip is not None:
+                top = round(first * self.work.gsd / self.out.gsd)
+                self.missing[top : top + len(strip.missing)] = strip.missing
+                self.saturated[top : top + len(strip.saturated)] = strip.saturated
+                valid: BoolArray = np.logical_and.reduce(~np.isnan(strip.values), axis=0)
+                window.append(self.model.card.input.normalise(strip.values), valid)
             tiles, tiles_valid = window.advance(self.rows.starts[row])
             begun = time.perf_counter()
             for count in self._infer(blender, row, tiles, tiles_valid):
@@ -161,24 +161,33 @@ class _Run:
             self.seconds["inference"] += time.perf_counter() - begun
             emitter.feed(*blender.finish(row), tiles_valid)
 
-    def _strips(self) -> Iterator[tuple[int, Strip]]:
-        """Strips with their first row, each read while the one before is worked on."""
+    def _strips(self) -> Iterator[tuple[int, Strip | None]]:
+        """For each row of tiles its new rows, the first one's number; read while those before are worked on.
+
+        None where rounding strips up to whole output pixels has brought all rows already.
+        """
         card = self.model.card
         align = (Fraction(card.gsd) / Fraction(self.out.gsd)).limit_denominator(1000).denominator
         windows = list(row_windows(self.rows, align))
+        wanted = iter([window for window in windows if window[0] < window[1]])
         with ThreadPoolExecutor(1, "cloudmask-read") as pool:
 
-            def ask(window: tuple[int, int]) -> Future[Strip]:
+            def ask() -> Future[Strip] | None:
+                window = next(wanted, None)
+                if window is None:
+                    return None
                 return pool.submit(self.source.read, card.bands, card.gsd, window, self.out.gsd)
 
-            ahead = ask(windows[0])
-            for i, window in enumerate(windows):
+            ahead = ask()
+            for start, stop in windows:
+                if start == stop or ahead is None:
+                    yield start, None
+                    continue
                 begun = time.perf_counter()
                 strip = ahead.result()
                 self.seconds["read_wait"] += time.perf_counter() - begun
-                if i + 1 < len(windows):
-                    ahead = ask(windows[i + 1])
-                yield window[0], strip
+                ahead = ask()
+                yield start, strip
 
     def _infer(self, blender: RowBlender, row: int, tiles: FloatArray, valid: BoolArray) -> Iterator[int]:
         """Run the network over one row of tiles; yields how many tiles each step settled."""
