@@ -78,6 +78,9 @@ class Dimension(JavaObject):
     def getHeight(self):  # noqa: N802
         return float(self._size[1])
 
+    def getWidth(self):  # noqa: N802
+        return float(self._size[0])
+
 
 class Color(JavaObject):
     def __init__(self, *rgb):
@@ -471,7 +474,7 @@ class Context(JavaObject):
             raise AssertionError("rectangle outside the scene: SNAP would make samples up")
         if self._failure is not None:
             raise RuntimeError(self._failure)
-        self._reads.append((band.name, r.y, r.height))
+        self._reads.append((band.name, r.x, r.y, r.width, r.height))
         return SourceTile(band, rectangle)
 
 

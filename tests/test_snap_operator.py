@@ -159,15 +159,22 @@ def test_result_does_not_depend_on_how_snap_asks(model, how):
     assert np.array_equal(plain["cloudmask"], other["cloudmask"])
 
 
-def test_every_source_row_is_read_once_and_in_whole_tiles(model):
-    ctx = context(snap.sentinel2_product(scene(rows=1300, cols=90)), probabilities=True)
+def test_every_source_tile_is_read_once_with_all_bands_of_a_position_together(model):
+    """Resampling operators compute all bands of a position; SNAP's cache holds few positions."""
+    product = snap.sentinel2_product(scene(rows=1300, cols=600))
+    ctx = context(product, probabilities=True)
     snap.run_node(CloudMaskOperator(), ctx, per_band=True)
-    for name in NAMES.values():
-        windows = [(y, height) for band, y, height in ctx._reads if band == name]
-        assert windows == [(0, 512), (512, 512), (1024, 276)]
-    assert {band for band, _, _ in ctx._reads} == set(NAMES.values()), (
-        "bands the model does not use were read"
-    )
+    positions = [
+        (x, y, min(512, 600 - x), min(512, 1300 - y)) for y in range(0, 1300, 512) for x in range(0, 600, 512)
+    ]
+    assert ctx._reads == [(band, *position) for position in positions for band in NAMES.values()]
+
+
+def test_bands_that_the_model_does_not_use_need_not_be_readable(model):
+    product = snap.sentinel2_product(scene())
+    product.bands["B10"].factor = 1.0
+    product.bands["B9"].data_type = 51  # a type of text
+    assert "cloudmask" in snap.run_node(CloudMaskOperator(), context(product))
 
 
 def test_the_network_runs_in_a_thread_that_java_never_sees(model):
@@ -364,10 +371,19 @@ def test_error_in_the_source_names_band_and_rows(model):
     ctx._failure = "java.lang.RuntimeException: Failed to decode tile\n  at somewhere"
     before = set(threading.enumerate())
     with pytest.raises(
-        InputError, match=r"band B2: SNAP could not read rows 0 to 419: .*Failed to decode tile$"
+        InputError,
+        match=r"band B2: SNAP could not compute rows 0 to 419, columns 0 to 379: .*Failed to decode tile$",
     ):
         snap.run_node(CloudMaskOperator(), ctx)
     assert set(threading.enumerate()) <= before
+
+
+def test_tile_that_is_not_there_is_explained(model):
+    """JAI swallows an error in an operator before us and hands on a null."""
+    ctx = context(snap.sentinel2_product(scene()))
+    ctx._failure = 'java.lang.NullPointerException: Cannot invoke "java.awt.image.Raster.getDataBuffer()"'
+    with pytest.raises(InputError, match="the operator before CloudMask failed there"):
+        snap.run_node(CloudMaskOperator(), ctx)
 
 
 def test_progress_is_told_in_steps(model):

@@ -108,7 +108,7 @@ class CloudMaskOperator:
         if scene is None or model is None:
             raise RuntimeError("CloudMask: execution was asked for before initialize")
         host = HostThread()
-        source = SnapSource(scene, self._context, host.call)
+        source = SnapSource(scene, model.card.bands, self._context, host.call)
         monitor = _Monitor(pm)
 
         def progress(done: int, total: int) -> None:

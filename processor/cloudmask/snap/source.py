@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,15 +39,19 @@ class SnapSource(PlaneSource):
     ----------
     scene : Scene
         The product.
+    bands : sequence of str
+        The bands that will be read, canonical names; they are read together.
     context : org.esa.snap.core.gpf.Operator
         Whose ``getSourceTile`` is called.
     on_host : callable
         See :data:`OnHost`.
     """
 
-    def __init__(self, scene: Scene, context: Any, on_host: OnHost) -> None:
-        super().__init__(scene.name, scene.level, scene.grid, tuple(scene.bands))
-        self._readers = {name: _RowReader(scene, name, context) for name in scene.bands}
+    def __init__(self, scene: Scene, bands: Sequence[str], context: Any, on_host: OnHost) -> None:
+        there = tuple(b for b in bands if b in scene.bands)
+        super().__init__(scene.name, scene.level, scene.grid, there)
+        self._samples = {name: _Samples(scene, name) for name in there}
+        self._rows = _Rows(scene, self._samples, context)
         self._on_host = on_host
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
@@ -59,81 +64,114 @@ class SnapSource(PlaneSource):
         Raises
         ------
         InputError
-            If SNAP cannot compute them.
+            If SNAP cannot compute it.
         """
-        reader = self._readers[band]
-        raw = self._on_host(lambda: reader.read(*rows))[:, slice(*cols)]
-        values = raw.astype(np.float32)
+        raw = self._on_host(lambda: self._rows.read(band, *rows))[:, slice(*cols)]
+        return self._samples[band].plane(raw)
+
+
+class _Samples:
+    """How the raw samples of one band lie in memory and what they mean."""
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        self.band = band = scene.bands[name]
+        self.origin = f"{scene.name}, band {band.getName()}"
+        data_type = int(band.getDataType())
+        if data_type not in _DTYPES:
+            raise InputError(f"{self.origin}: samples of SNAP's data type {data_type} cannot be read")
+        self.dtype = np.dtype(_DTYPES[data_type])
+        self._factor, self._offset = float(band.getScalingFactor()), float(band.getScalingOffset())
+        if self.dtype.kind in "iu" and self._factor == 1.0:
+            raise InputError(
+                f"{self.origin}: expected reflectance (a scaling factor of 0.0001), found whole numbers "
+                "without scaling; read the product with SNAP's Sentinel-2 reader, or divide by 10000 "
+                "after adding its offset"
+            )
+        self._nodata = float(band.getNoDataValue()) if band.isNoDataValueUsed() else None
+
+    def plane(self, raw: RawArray) -> Plane:
+        """Reflectance, validity and saturation of raw samples."""
         # Validity is a matter of raw samples: the band's scaling must not reach them first.
         valid = raw != NODATA_DN
         if raw.dtype.kind == "f":
             valid &= np.isfinite(raw)
-        if reader.nodata is not None:
-            valid &= raw != reader.nodata
+        if self._nodata is not None:
+            valid &= raw != self._nodata
         saturated = raw == SATURATED_DN
-        values *= np.float32(reader.factor)
-        values += np.float32(reader.offset)
+        values = raw.astype(np.float32)
+        values *= np.float32(self._factor)
+        values += np.float32(self._offset)
         return Plane(
             values, None if bool(valid.all()) else valid, saturated if bool(saturated.any()) else None
         )
 
 
-class _RowReader:
-    """Rows of one band, each asked of SNAP once although strips overlap.
+class _Rows:
+    """Rows of all bands, each tile asked of SNAP once although strips overlap.
 
-    SNAP computes tiles; what its cache does not hold is computed again. So whole rows of tiles
-    are taken and kept until the strips have passed them.
+    Resampling operators compute all bands of a tile position together, a hundred and more, and
+    SNAP's cache holds but a few positions. So the bands of one position are taken in a row, whole
+    tiles at a time, and rows are kept until the strips have passed them.
     """
 
-    def __init__(self, scene: Scene, name: str, context: Any) -> None:
-        self._band = band = scene.bands[name]
+    def __init__(self, scene: Scene, samples: dict[str, _Samples], context: Any) -> None:
+        self._samples = samples
         self._context = context
-        self._origin = f"{scene.name}, band {band.getName()}"
         self._rows, self._cols = scene.grid.shape
-        data_type = int(band.getDataType())
-        if data_type not in _DTYPES:
-            raise InputError(f"{self._origin}: samples of SNAP's data type {data_type} cannot be read")
-        self._dtype = _DTYPES[data_type]
-        self.factor, self.offset = float(band.getScalingFactor()), float(band.getScalingOffset())
-        if np.dtype(self._dtype).kind in "iu" and self.factor == 1.0:
-            raise InputError(
-                f"{self._origin}: expected reflectance (a scaling factor of 0.0001), found whole numbers "
-                "without scaling; read the product with SNAP's Sentinel-2 reader, or divide by 10000 "
-                "after adding its offset"
-            )
-        self.nodata = float(band.getNoDataValue()) if band.isNoDataValueUsed() else None
-        self._step = max(1, int(scene.product.getPreferredTileSize().getHeight()))
-        self._held: RawArray = np.zeros((0, self._cols), self._dtype)
+        size = scene.product.getPreferredTileSize()
+        self._tile = max(1, int(size.getHeight())), max(1, int(size.getWidth()))
         self._first = 0
+        self._held = {name: np.zeros((0, self._cols), s.dtype) for name, s in samples.items()}
 
-    def read(self, start: int, stop: int) -> RawArray:
+    def read(self, name: str, start: int, stop: int) -> RawArray:
         """Raw samples (rows, cols) of ``start:stop``; only in a thread that may call Java."""
-        end = self._first + len(self._held)
-        if start > end or start < self._first:
-            self._first, self._held = start, self._held[:0]
-        else:
-            self._first, self._held = start, self._held[start - self._first :]
-        end = self._first + len(self._held)
+        self._drop(start)
+        end = self._first + len(self._held[name])
         if stop > end:
-            until = min(-(-stop // self._step) * self._step, self._rows)
-            self._held = np.concatenate([self._held, self._fetch(end, until)])
-        return self._held[: stop - start]
+            until = min(-(-stop // self._tile[0]) * self._tile[0], self._rows)
+            fresh = self._fetch(end, until)
+            self._held = {n: np.concatenate([held, fresh[n]]) for n, held in self._held.items()}
+        return self._held[name][start - self._first : stop - self._first]
 
-    def _fetch(self, start: int, stop: int) -> RawArray:
-        # Inside the scene always: SNAP answers a rectangle beyond it with samples that do not exist.
-        rectangle = java_type("java.awt.Rectangle")(0, start, self._cols, stop - start)
+    def _drop(self, start: int) -> None:
+        """Forget rows above `start`, or all where it is not among those held."""
+        end = self._first + len(next(iter(self._held.values())))
+        kept = start - self._first if self._first <= start <= end else end
+        self._held = {n: held[kept:] for n, held in self._held.items()}
+        self._first = start
+
+    def _fetch(self, start: int, stop: int) -> dict[str, RawArray]:
+        height, width = self._tile
+        fresh = {n: np.empty((stop - start, self._cols), s.dtype) for n, s in self._samples.items()}
+        rectangle = java_type("java.awt.Rectangle")
+        edges = [start, *range((start // height + 1) * height, stop, height), stop]
+        for top, bottom in pairwise(edges):
+            for left in range(0, self._cols, width):
+                # Inside the scene always: beyond it SNAP makes samples up.
+                right = min(left + width, self._cols)
+                where = rectangle(left, top, right - left, bottom - top)
+                for name, out in fresh.items():
+                    window = out[top - start : bottom - start, left:right]
+                    window[:] = self._tile_of(name, where).reshape(window.shape)
+        return fresh
+
+    def _tile_of(self, name: str, where: Any) -> RawArray:
+        samples = self._samples[name]
         try:
-            samples = self._context.getSourceTile(self._band, rectangle).getRawSamples().getElems()
+            array = self._context.getSourceTile(samples.band, where).getRawSamples().getElems()
         except RuntimeError as error:
             raise InputError(
-                f"{self._origin}: SNAP could not read rows {start} to {stop - 1}: {_first_line(error)}"
+                f"{samples.origin}: SNAP could not compute rows {where.y} to {where.y + where.height - 1}, "
+                f"columns {where.x} to {where.x + where.width - 1}: {_reason(error)}"
             ) from error
-        # Java has no unsigned types: the array is signed and its bits are read as what they are.
-        # It is SNAP's memory and read-only; the copy is ours.
-        array = np.array(samples).view(self._dtype)
-        return array.reshape(stop - start, self._cols)
+        # Java has no unsigned types: the array is signed, and its bits are read as what they are.
+        return np.array(array).view(samples.dtype)
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    first = lines[0] if lines else type(error).__name__
+    if "NullPointerException" in first:
+        # What JAI leaves of an error in an operator before us: a tile that is not there.
+        return "the operator before CloudMask failed there (damaged input, or too little memory)"
+    return first
