@@ -54,7 +54,7 @@ class InputSpec:
         for plane, mean, std in zip(out, self.mean, self.std, strict=True):
             plane -= np.float32(mean)
             plane *= np.float32(1 / std)
-        np.nan_to_num(out, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        np.copyto(out, 0, where=~np.isfinite(out))  # several times as fast as nan_to_num
         return out
 
 

@@ -23,6 +23,7 @@ from .jp2 import gdal_environment
 _COG = {
     "driver": "COG",
     "COMPRESS": "DEFLATE",
+    "LEVEL": "3",  # half the time of the usual 6 for a sixth more bytes
     "OVERVIEW_COMPRESS": "DEFLATE",
     "BLOCKSIZE": 512,
     "BIGTIFF": "IF_SAFER",

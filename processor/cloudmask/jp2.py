@@ -21,7 +21,9 @@ from rasterio.windows import Window
 from .errors import InputError
 
 _GDAL = {
-    "GDAL_CACHEMAX": 512,  # MB; holds the blocks that two neighbouring strips share
+    # Bytes, unlike GDAL's own option of that name; holds the blocks that two neighbouring strips
+    # share, at worst two rows of blocks of ten bands.
+    "GDAL_CACHEMAX": 256 * 2**20,
     "GDAL_NUM_THREADS": 1,  # bands are decoded side by side already
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",

@@ -67,7 +67,8 @@ class Mask:
         ``percent`` holds each of the four classes' share of valid pixels (0 to 100; None where no
         pixel is valid), ``valid_percent`` the share of valid pixels in all, ``pixels`` the counts.
         """
-        counts = np.bincount(self.classes.ravel(), minlength=6)
+        # A comparison a class: counting by bincount would first copy the mask into 64-bit numbers.
+        counts = {int(c): np.count_nonzero(self.classes == int(c)) for c in CloudClass}
         valid = int(sum(counts[int(c)] for c in SURFACE_CLASSES))
         total = int(self.classes.size)
         return {
