@@ -13,6 +13,7 @@ from cloudmask.catalog import load_model
 from cloudmask.onnx_model import OnnxModel
 
 settings.register_profile("suite", deadline=None, max_examples=50, derandomize=True, database=None)
+settings.register_profile("hunt", deadline=None, max_examples=600, database=None)  # --hypothesis-profile=hunt
 settings.load_profile("suite")
 
 
