@@ -188,7 +188,9 @@ def test_result_tells_what_was_done():
     source, _ = scene(30, 30)
     mask = predict(source, model(20), Options(resolution=60))
     assert (mask.name, mask.level, mask.device, mask.model.name) == ("array", "L1C", "cpu", "tiny")
-    assert mask.timing.keys() == {"read_wait", "inference", "postprocess", "total"}
+    assert mask.timing.keys() == {
+        "read_wait", "load_work", "resample_work", "inference", "postprocess", "total"
+    }  # fmt: skip
     assert mask.statistics["pixels"]["missing"] == 0
     assert sum(mask.statistics["percent"].values()) == pytest.approx(100, abs=1e-3)
 

@@ -137,7 +137,9 @@ class _Run:
         self.probabilities: FloatArray | None = None
         if options.probabilities:
             self.probabilities = np.full((len(SURFACE_CLASSES), *out.shape), np.nan, np.float32)
-        self.seconds = {"read_wait": 0.0, "inference": 0.0, "postprocess": 0.0, "total": 0.0}
+        self.seconds = dict.fromkeys(
+            ("read_wait", "load_work", "resample_work", "inference", "postprocess", "total"), 0.0
+        )
 
     def execute(self, progress: Progress | None) -> None:
         blender = RowBlender(self.rows, self.cols, len(self.model.card.classes))
@@ -186,6 +188,8 @@ class _Run:
                 begun = time.perf_counter()
                 strip = ahead.result()
                 self.seconds["read_wait"] += time.perf_counter() - begun
+                self.seconds["load_work"] += strip.load_seconds
+                self.seconds["resample_work"] += strip.resample_seconds
                 ahead = ask()
                 yield start, strip
 

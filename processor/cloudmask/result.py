@@ -43,7 +43,8 @@ class Mask:
     device : str
         Where it ran.
     timing : mapping of str to float
-        Seconds spent waiting for input, in the network, in post-processing, and in all.
+        Seconds spent waiting for input, in the network, in post-processing, and in all; and what
+        went on beside that: loading and resampling bands, all threads together.
     preview : uint8 (rows, cols, 3) or None
         A small true-colour picture for the quicklook, if one was asked for.
     """

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +37,15 @@ class Strip:
         On the output grid, the same ground: where any of the bands has no data at all.
     saturated : bool (out rows, out cols)
         On the output grid: where any of the bands is saturated.
+    load_seconds, resample_seconds : float
+        Time spent on loading bands and on resampling them, all threads together.
     """
 
     values: FloatArray
     missing: BoolArray
     saturated: BoolArray
+    load_seconds: float = 0.0
+    resample_seconds: float = 0.0
 
 
 class Source(Protocol):
@@ -101,6 +106,16 @@ class PlaneLayout:
     spacing: float
     rows: int
     cols: int
+
+
+class _Part(NamedTuple):
+    """One band of a strip; None where nothing is missing, or saturated."""
+
+    values: FloatArray
+    missing: BoolArray | None
+    saturated: BoolArray | None
+    load_seconds: float
+    resample_seconds: float
 
 
 class PlaneSource(ABC):
@@ -164,22 +179,29 @@ class PlaneSource(ABC):
             out.rows if rows[1] >= work.rows else round(rows[1] * factor),
         )
 
-        def one(band: str) -> tuple[FloatArray, BoolArray | None, BoolArray | None]:
+        def one(band: str) -> _Part:
             return self._read_band(band, work, rows, out, out_rows)
 
         parts = list(self._pool.map(one, bands) if self._pool else map(one, bands))
         missing = np.zeros((out_rows[1] - out_rows[0], out.cols), bool)
         saturated = np.zeros_like(missing)
-        for _, band_missing, band_saturated in parts:
-            if band_missing is not None:
-                missing |= band_missing
-            if band_saturated is not None:
-                saturated |= band_saturated
-        return Strip(np.stack([values for values, _, _ in parts]), missing, saturated)
+        for part in parts:
+            if part.missing is not None:
+                missing |= part.missing
+            if part.saturated is not None:
+                saturated |= part.saturated
+        return Strip(
+            np.stack([part.values for part in parts]),
+            missing,
+            saturated,
+            sum(part.load_seconds for part in parts),
+            sum(part.resample_seconds for part in parts),
+        )
 
     def _read_band(
         self, band: str, work: Grid, rows: tuple[int, int], out: Grid, out_rows: tuple[int, int]
-    ) -> tuple[FloatArray, BoolArray | None, BoolArray | None]:
+    ) -> _Part:
+        begun = time.perf_counter()
         layout = self.layout(band, work.gsd)
         out_cols = (0, out.cols)
         work_map = self._maps(layout, work.gsd, rows, (0, work.cols))
@@ -189,6 +211,7 @@ class PlaneSource(ABC):
             for a, b in zip(work_map, out_map, strict=True)
         ]
         plane = self.load(band, layout, window[0], window[1])
+        loaded = time.perf_counter()
 
         def cut(array: npt.NDArray[_Scalar], maps: list[AxisMap]) -> npt.NDArray[_Scalar]:
             (r0, r1), (c0, c1) = maps[0].source, maps[1].source
@@ -204,7 +227,7 @@ class PlaneSource(ABC):
         saturated = None
         if plane.saturated is not None:
             saturated = out_map[1].any(out_map[0].any(plane.saturated, 0, corner[0]), 1, corner[1])
-        return values, missing, saturated
+        return _Part(values, missing, saturated, loaded - begun, time.perf_counter() - loaded)
 
     def _maps(
         self, layout: PlaneLayout, gsd: float, rows: tuple[int, int], cols: tuple[int, int]

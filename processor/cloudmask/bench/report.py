@@ -16,7 +16,7 @@ _STAGES = {
     "inference": "inference and blending",
     "postprocess": "resampling to the mask, classes, post-processing",
     "write": "writing",
-    "decode_work": "decoding, all threads together",
+    "load_work": "decoding, all threads together",
     "resample_work": "resampling to the model, all threads together",
 }
 
