@@ -73,13 +73,7 @@ class Rectangle(JavaObject):
 
 class Dimension(JavaObject):
     def __init__(self, width, height):
-        self._size = (width, height)
-
-    def getHeight(self):  # noqa: N802
-        return float(self._size[1])
-
-    def getWidth(self):  # noqa: N802
-        return float(self._size[0])
+        self.width, self.height = width, height
 
 
 class Color(JavaObject):
@@ -221,6 +215,19 @@ class Band(JavaObject):
     def setImageInfo(self, info):  # noqa: N802
         self.image_info = info
 
+    def getSourceImage(self):  # noqa: N802
+        return Image()
+
+
+class Image(JavaObject):
+    """The image of a band; its tiles need not be of the product's preferred size."""
+
+    def getTileWidth(self):  # noqa: N802
+        return 512
+
+    def getTileHeight(self):  # noqa: N802
+        return 512
+
 
 class VirtualBand(Band):
     """An expression; it has no samples of its own to pass through."""
@@ -231,7 +238,7 @@ class Product(JavaObject):
         self.name, self.product_type, self.size = name, product_type, (width, height)
         self.bands, self.masks, self.index_codings = {}, Group(), Group()
         self.metadata = MetadataElement("metadata")
-        self.tile_size = Dimension(512, 512)
+        self.tile_size = None  # as of a file that was read without a graph around it
         self.geocoding = None
         self.times = None
 
@@ -270,6 +277,8 @@ class Product(JavaObject):
         return self.tile_size
 
     def setPreferredTileSize(self, size):  # noqa: N802
+        if size is None:
+            raise RuntimeError("java.lang.NullPointerException")
         self.tile_size = size
 
     def getIndexCodingGroup(self):  # noqa: N802

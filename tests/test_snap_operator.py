@@ -197,6 +197,7 @@ def test_any_source_tag(model, tag):
 
 def test_source_is_passed_through_by_default(model):
     product = snap.sentinel2_product(scene())
+    product.setPreferredTileSize(snap.Dimension(610, 610))
     product.bands["ratio"] = snap.VirtualBand("ratio", 30, *product.size)
     ctx = context(product)
     computed = snap.run_node(CloudMaskOperator(), ctx)
@@ -300,6 +301,13 @@ def test_missing_bands_are_named_by_the_catalog():
     raw = {k: v for k, v in scene().items() if k in ("B2", "B3")}
     text = refused(snap.sentinel2_product(raw))
     assert "B04" in text
+
+
+def test_missing_bands_are_named_by_the_pipeline(model):
+    raw = scene()
+    product = snap.sentinel2_product({"B1": raw["B1"], "B9": raw["B9"]})
+    with pytest.raises(InputError, match="needs band B02, B03, B04, B08, B11, B12"):
+        snap.run_node(CloudMaskOperator(), context(product))
 
 
 def test_clash_of_names(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -118,10 +119,14 @@ class _Rows:
         self._samples = samples
         self._context = context
         self._rows, self._cols = scene.grid.shape
-        size = scene.product.getPreferredTileSize()
-        self._tile = max(1, int(size.getHeight())), max(1, int(size.getWidth()))
         self._first = 0
-        self._held = {name: np.zeros((0, self._cols), s.dtype) for name, s in samples.items()}
+        self._held: dict[str, RawArray] = {n: np.zeros((0, self._cols), s.dtype) for n, s in samples.items()}
+
+    @cached_property
+    def _tile(self) -> tuple[int, int]:
+        """Height and width of SNAP's tiles: of the image itself, as the product may know no size."""
+        image = next(iter(self._samples.values())).band.getSourceImage()
+        return int(image.getTileHeight()), int(image.getTileWidth())
 
     def read(self, name: str, start: int, stop: int) -> RawArray:
         """Raw samples (rows, cols) of ``start:stop``; only in a thread that may call Java."""

@@ -59,7 +59,9 @@ def build_target(scene: Scene, options: Options, card: ModelCard, device: str, c
     product = java_type(DATAMODEL + "Product")(
         scene.name + SUFFIX, product_type, scene.grid.cols, scene.grid.rows
     )
-    product.setPreferredTileSize(source.getPreferredTileSize())
+    tile_size = source.getPreferredTileSize()
+    if tile_size is not None:  # a product that was read without a graph around it has none
+        product.setPreferredTileSize(tile_size)
     if copy:
         _copy_all(source, product, scene.name)
     else:
