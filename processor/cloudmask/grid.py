@@ -9,7 +9,7 @@ interpolation where it is finer. Missing samples never take part.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,7 @@ from .errors import InputError
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
+_ROWS = 64  # resampled at a time
 _EPS = 1e-6  # of a pixel; absorbs the rounding of coordinates stored as text
 
 
@@ -235,7 +236,23 @@ def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: A
     float32 (target rows, target cols)
         The mean or interpolation of valid samples alone; NaN where none contributes.
     """
-    if valid is None or bool(valid.all()):
+    if valid is not None and bool(valid.all()):
+        valid = None
+    if valid is None and rows.identity and cols.identity:
+        return values
+    out = np.empty((rows.stop - rows.start, cols.stop - cols.start), np.float32)
+    top = rows.source[0]
+    # A few rows at a time, so that what lies between the two axes stays in the processor's cache.
+    for start in range(rows.start, rows.stop, _ROWS):
+        part = replace(rows, start=start, stop=min(start + _ROWS, rows.stop))
+        here = slice(part.source[0] - top, part.source[1] - top)
+        done = _resample_rows(values[here], None if valid is None else valid[here], part, cols)
+        out[start - rows.start : part.stop - rows.start] = done
+    return out
+
+
+def _resample_rows(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: AxisMap) -> FloatArray:
+    if valid is None:
         return cols.apply(rows.apply(values, 0), 1)
     weight = cols.apply(rows.apply(valid.astype(np.float32), 0), 1)
     total = cols.apply(rows.apply(np.where(valid, values, np.float32(0)), 0), 1)

@@ -64,10 +64,10 @@ class ProductTimes:
         """Seconds of one stage of the whole."""
         return Spread.of([r["stages"][name] for r in self.rounds["total"]])
 
-    def over(self, combine: Callable[[float, float], float], *, cpu: bool = False) -> Spread:
-        """The whole over decoding and inference alone, combined by ``max`` or a sum, round by round."""
+    def over(self, combine: Callable[[tuple[float, float]], float], *, cpu: bool = False) -> Spread:
+        """The whole over decoding and inference alone, combined by ``max`` or ``sum``, round by round."""
         get = self.cpu_seconds if cpu else self.seconds
-        alone = [combine(d, i) for d, i in zip(get("decode"), get("infer"), strict=True)]
+        alone = [combine(pair) for pair in zip(get("decode"), get("infer"), strict=True)]
         return ratios(get("total"), alone)
 
     @property

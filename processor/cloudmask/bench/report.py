@@ -114,14 +114,10 @@ def _product(times: ProductTimes) -> tuple[Rows, list[str]]:
     rows += [[f"  {words}", times.stage(key).text(), "-"] for key, words in _STAGES.items() if key in known]
     notes = [
         f"{times.name}, {times.model}: the whole takes {times.over(max).text()} times the larger of decoding "
-        f"and network alone, {times.over(_sum).text()} times their sum; by processor time "
-        f"{times.over(_sum, cpu=True).text()} times their sum. Peak memory {times.peak_mib:.0f} MiB.",
+        f"and network alone, {times.over(sum).text()} times their sum; by processor time "
+        f"{times.over(sum, cpu=True).text()} times their sum. Peak memory {times.peak_mib:.0f} MiB.",
     ]
     return rows, notes
-
-
-def _sum(a: float, b: float) -> float:
-    return a + b
 
 
 def _machine(machine: dict[str, Any]) -> str:
@@ -190,8 +186,8 @@ def _product_json(times: ProductTimes) -> dict[str, Any]:
         "name": times.name,
         "model": times.model,
         "peak_mib": times.peak_mib,
-        "over_sum": times.over(_sum).to_dict(),
+        "over_sum": times.over(sum).to_dict(),
         "over_larger": times.over(max).to_dict(),
-        "over_sum_by_processor_time": times.over(_sum, cpu=True).to_dict(),
+        "over_sum_by_processor_time": times.over(sum, cpu=True).to_dict(),
         "rounds": times.rounds,
     }
