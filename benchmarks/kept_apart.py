@@ -59,12 +59,12 @@ SIDE = 256
 Image = npt.NDArray[np.uint8]
 
 
-def load(split: str, level: Level) -> list[tuple[str, Sample]]:
+def load(split: str, level: Level, gsd: float = GSD) -> list[tuple[str, Sample]]:
     """Scenes of a split with the kind of their labels."""
     out = []
     for file, kind in SPLITS[split, level]:
         spec = SourceSpec("arrays", path=str(REAL), files=(file,), labels=kind)
-        out += [(kind, s) for s in read_arrays(spec, LEVEL_BANDS[level], GSD)]
+        out += [(kind, s) for s in read_arrays(spec, LEVEL_BANDS[level], gsd)]
     return out
 
 
@@ -86,17 +86,19 @@ def dlr(sample: Sample, level: Level) -> str:
     return f"dlr-unet-{6 if six else 4}b-{level.lower()}"
 
 
-def write_pairs(folder: Path, scenes: list[tuple[str, Sample]], level: Level) -> None:
-    """Write what ``cloudmask evaluate --kind pairs`` reads."""
+def write_pairs(folder: Path, split: str, level: Level) -> None:
+    """Write what ``cloudmask evaluate --kind pairs`` reads: 10 m pixels, labels of 20 m repeated."""
     manifest = []
-    for kind, sample in scenes:
+    for (kind, sample), (_, fine) in zip(load(split, level), load(split, level, GSD / 2), strict=True):
         if kind == "none":
             continue
-        values, names = bands_of(sample, level)
+        labels = np.repeat(np.repeat(sample.labels, 2, 0), 2, 1)
+        values, names = bands_of(fine, level)
+        values = values[:, : labels.shape[0], : labels.shape[1]]
         file = f"{sample.name.replace(':', '_')}.npz"
-        np.savez(folder / file, x=values.transpose(1, 2, 0), y=sample.labels, bands=np.array(names))
+        np.savez(folder / file, x=values.transpose(1, 2, 0), y=labels, bands=np.array(names))
         word = "clear by eye" if kind == "clear" else "draft"
-        manifest.append({"file": file, "level": level, "gsd_m": str(int(GSD)), "label_kind": word})
+        manifest.append({"file": file, "level": level, "gsd_m": str(int(GSD / 2)), "label_kind": word})
     (folder / "MANIFEST.json").write_text(json.dumps(manifest), "utf-8")
 
 
@@ -159,7 +161,7 @@ def main() -> None:
     write_sheet(arguments.output / "sheet.png", rows)
     (arguments.output / "clear.json").write_text(json.dumps(false, indent=1), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        write_pairs(Path(folder), scenes, level)
+        write_pairs(Path(folder), arguments.split, level)
         others = "ukis-csmask,s2cloudless" if level == "L1C" else "ukis-csmask"
         what = [folder, "--kind", "pairs", "--masks", f"cloudmask:{arguments.model},{others}"]
         where = [

@@ -23,12 +23,12 @@ from ..classes import SURFACE_CLASSES
 from ..errors import ModelError, OutputError, UsageError
 from ..onnx_model import OnnxModel, file_hash
 from .features import FEATURE_BANDS, Indices
-from .net import MULTIPLE, UNet, receptive_field
+from .net import MULTIPLE, UNet
 from .recipe import Recipe
 from .trainer import Checkpoint, write_text
 
 OPSET = 17
-_TILE = 512
+_TILE, _MARGIN = 1024, 64
 _TOLERANCE = 1e-4
 """Largest difference in probability between PyTorch and ONNX Runtime, both in float32."""
 
@@ -95,8 +95,6 @@ def model_card(
     """The card of an exported net as JSON values, without the hash."""
     places = [recipe.bands.index(b) for b in keep]
     normalisation = checkpoint.normalisation
-    reach = receptive_field(recipe.model.widths)
-    margin = -(-min(reach, _TILE // 4) // 16) * 16
     card: dict[str, Any] = {
         "name": name,
         "title": recipe.title or name,
@@ -111,7 +109,7 @@ def model_card(
             "std": [normalisation.std[i] for i in places],
         },
         "output": {"activation": "softmax", "classes": [c.key for c in SURFACE_CLASSES]},
-        "tile": {"size": _TILE, "margin": margin, "multiple": MULTIPLE, "fixed": False},
+        "tile": {"size": _TILE, "margin": _MARGIN, "multiple": MULTIPLE, "fixed": False},
         "opset": OPSET,
         "licence": recipe.licence,
         "training_data": recipe.training_data or f"recipe {recipe.name}",
