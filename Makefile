@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: demo test lint install scores clean
+.PHONY: demo test lint install scores train-smoke clean
 
 $(BIN)/cloudmask: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Simulate, train a tiny network, export it, mask with it, and ask for more than a constant could reach.
+train-smoke: install
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	$(BIN)/python -m pytest -q tests/test_train_smoke.py
 
 # Score and rewrite the table in README.md; ../shared/data holds the real imagery where there is any.
 scores: install
