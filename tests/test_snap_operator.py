@@ -84,6 +84,7 @@ def expected(raw, options, model, resolution=20, offset=-0.1):
     """The mask of the core on the same samples, without SNAP."""
     planes = np.stack([raw[NAMES[b]] for b in model.card.bands])
     image = np.where(planes == 0, np.nan, planes * np.float32(1e-4) + np.float32(offset)).astype(np.float32)
+    image[planes >= 40000] = 1.5  # what the core gives a network for a saturated sample
     source = ArraySource(image, model.card.bands, gsd=resolution, level=model.card.level)
     return predict(source, model, options)
 
@@ -111,6 +112,15 @@ def test_raw_zero_is_missing_before_anything_else(model):
     got = snap.run_node(CloudMaskOperator(), context(snap.sentinel2_product(raw)))["cloudmask"]
     zero = np.any([raw[NAMES[b]] == 0 for b in model.card.bands], axis=0)
     assert np.array_equal(got == int(CloudClass.MISSING), zero)
+
+
+def test_saturation_that_resampling_has_mixed(model):
+    raw = scene()
+    for band in raw.values():
+        band[300:304, 300:304] = 41000  # a quarter or so of 65535, the rest cloud
+    got = snap.run_node(CloudMaskOperator(), context(snap.sentinel2_product(raw)))["cloudmask"]
+    assert (got[301:303, 301:303] == int(CloudClass.CLOUD)).all()
+    assert np.array_equal(got, expected(raw, Options(), model).classes)
 
 
 @pytest.mark.parametrize(("offset", "factor"), [(-0.1, 1e-4), (0.0, 1e-4), (-0.2, 2e-4)])

@@ -88,7 +88,11 @@ def product(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
-    """Networks of a moment at 20 m, by level: the answer is which band stands out."""
+    """Networks of a moment at 20 m, by level: which band stands out in a neighbourhood.
+
+    Of a single pixel the answer would be that of its noise, which the command's filter (a wavelet
+    level) and SNAP's (a mean) leave differently.
+    """
     folder = tmp_path_factory.mktemp("models")
     classes = ["clear", "cloud_shadow", "semi_transparent_cloud", "cloud"]
     scaling = {"scale": 1.0, "transform": "none", "mean": [0.15, 0.25, 0.2, 0.12], "std": [0.1] * 4}

@@ -13,6 +13,8 @@ NODATA_DN = 0
 """Special value NODATA of the product specification (S2-PDGS-TAS-DI-PSD, Special_Values)."""
 SATURATED_DN = 65535
 """Special value SATURATED of the same list."""
+SATURATED_MIXED = 40000
+"""From here on a sample that was averaged or interpolated holds saturation; no real one gets this far."""
 
 _MAX_OFFSET = 20000.0
 

@@ -20,8 +20,8 @@ from .jp2 import BandImage, Header, read_header
 from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
 from .safe_files import SafeFiles, open_files
 from .safe_metadata import ProductMetadata, read_metadata
-from .source import Plane, PlaneLayout, PlaneSource
-from .wavelet import make_plane, read_level
+from .source import Plane, PlaneLayout, PlaneSource, make_plane
+from .wavelet import read_level
 
 log = logging.getLogger(__name__)
 

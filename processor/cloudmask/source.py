@@ -99,6 +99,24 @@ class Plane:
     finer: tuple[Patch, ...] = ()
 
 
+_SATURATED_REFLECTANCE = np.float32(1.5)
+"""Stands for a saturated sample: brighter than nearly all cloud, and in a network's range."""
+
+
+def make_plane(
+    values: FloatArray, valid: BoolArray, saturated: BoolArray, finer: tuple[Patch, ...] = ()
+) -> Plane:
+    """A plane whose saturated samples have a reflectance a network can take; `values` are changed."""
+    if saturated.any():
+        values[saturated] = _SATURATED_REFLECTANCE
+    return Plane(
+        values,
+        None if bool(valid.all()) else valid,
+        saturated if bool(saturated.any()) else None,
+        finer,
+    )
+
+
 @dataclass(frozen=True)
 class PlaneLayout:
     """Spacing (nominal metres) and size of a band as a source would load it."""

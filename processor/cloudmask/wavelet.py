@@ -10,32 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .grid import BoolArray, FloatArray
+from .grid import FloatArray
 from .jp2 import BandImage, Header
-from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
-from .source import Patch, Plane
-
-_SATURATED_MEAN = 40000
-"""At a wavelet level a saturated sample is mixed with its neighbours; no real one gets this far."""
-_SATURATED_REFLECTANCE = np.float32(1.5)
-"""Stands for a saturated sample: brighter than nearly all cloud, and in a network's range."""
+from .radiometry import NODATA_DN, SATURATED_DN, SATURATED_MIXED, Radiometry
+from .source import Plane, make_plane
 
 Block = tuple[int, int, int, int]
 """First and past-last row, first and past-last column; samples of a wavelet level."""
-
-
-def make_plane(
-    values: FloatArray, valid: BoolArray, saturated: BoolArray, finer: tuple[Patch, ...] = ()
-) -> Plane:
-    """A plane whose saturated samples have a reflectance a network can take; `values` are changed."""
-    if saturated.any():
-        values[saturated] = _SATURATED_REFLECTANCE
-    return Plane(
-        values,
-        None if bool(valid.all()) else valid,
-        saturated if bool(saturated.any()) else None,
-        finer,
-    )
 
 
 def read_level(
@@ -76,7 +57,7 @@ def read_level(
     """
     low = -0.5 * radiometry.offset
     dn, mixed = _read_and_judge(image, header, level, rows, cols, low)
-    values, valid, saturated = radiometry.reflectance(dn), dn != NODATA_DN, dn >= _SATURATED_MEAN
+    values, valid, saturated = radiometry.reflectance(dn), dn != NODATA_DN, dn >= SATURATED_MIXED
     factor = 2**level
     patches = []
     for r0, r1, c0, c1 in mixed:

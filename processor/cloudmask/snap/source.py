@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..radiometry import NODATA_DN, SATURATED_DN
-from ..source import Plane, PlaneLayout, PlaneSource
+from ..radiometry import NODATA_DN, SATURATED_MIXED
+from ..source import Plane, PlaneLayout, PlaneSource, make_plane
 from .java import java_type
 from .sentinel2 import Scene
 
@@ -28,7 +28,7 @@ _DTYPES: dict[int, type[np.generic]] = {
     31: np.float64,
 }
 
-RawArray = npt.NDArray[np.generic]
+RawArray = npt.NDArray[Any]
 OnHost = Callable[[Callable[[], RawArray]], RawArray]
 """Runs a function in the thread that may call Java."""
 
@@ -98,13 +98,12 @@ class _Samples:
             valid &= np.isfinite(raw)
         if self._nodata is not None:
             valid &= raw != self._nodata
-        saturated = raw == SATURATED_DN
+        # Resampling has mixed saturated samples with their neighbours. Reflectance has no such value.
+        saturated = raw >= SATURATED_MIXED if raw.dtype.kind in "iu" else np.zeros(raw.shape, bool)
         values = raw.astype(np.float32)
         values *= np.float32(self._factor)
         values += np.float32(self._offset)
-        return Plane(
-            values, None if bool(valid.all()) else valid, saturated if bool(saturated.any()) else None
-        )
+        return make_plane(values, valid, saturated)
 
 
 class _Rows:
