@@ -210,12 +210,19 @@ class AxisMap:
         last = self.n_source - 1
         begin = np.minimum(np.floor(low + _EPS), last).astype(np.intp) - first
         end = np.minimum(np.ceil(low + self.ratio - _EPS), last + 1).astype(np.intp) - first
-        # Differences of running sums: windows of any length cost the same.
-        before = np.zeros((*array.shape[:axis], 1, *array.shape[axis + 1 :]), np.int32)
-        sums = np.concatenate([before, np.cumsum(array, axis=axis, dtype=np.int32)], axis=axis)
         held = array.shape[axis]
-        high = np.take(sums, np.clip(end, 0, held), axis=axis)
-        out: BoolArray = high > np.take(sums, np.clip(begin, 0, held), axis=axis)
+        begin, end = np.clip(begin, 0, held), np.clip(end, 0, held)
+        shape = [1] * array.ndim
+        shape[axis] = -1
+        size = list(array.shape)
+        size[axis] = len(begin)
+        out = np.zeros(size, bool)
+        # One pass for each sample of a target, in bytes: running sums would take four and more.
+        for offset in range(int((end - begin).max(initial=0))):
+            here = begin + offset
+            inside = here < end
+            part = np.take(array, np.minimum(here, held - 1), axis=axis)
+            out |= part if inside.all() else part & inside.reshape(shape)
         return out
 
 
