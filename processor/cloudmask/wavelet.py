@@ -3,6 +3,10 @@
 A digital number of 0 is no data. A sample of a wavelet level is a weighted mean of a neighbourhood,
 in which zeros would dilute what is next to them. Where a level shows a border of no-data, the
 blocks it crosses are decoded in full and averaged over valid pixels only.
+
+A sample of a level stands where the first of its pixels does, not in their middle: at level 1 that is
+a quarter of a sample, 5 m for a 10 m band, to the north-west. Samples are moved to the middle, so
+that bands read at different levels, and masks made elsewhere from means of pixels, lie on each other.
 """
 
 from __future__ import annotations
@@ -57,8 +61,14 @@ def read_level(
     """
     low = -0.5 * radiometry.offset
     dn, mixed = _read_and_judge(image, header, level, rows, cols, low)
-    values, valid, saturated = radiometry.reflectance(dn), dn != NODATA_DN, dn >= SATURATED_MIXED
     factor = 2**level
+    # Sample k of the low-pass band is centred on pixel k * factor (ISO/IEC 15444-1, Annex F); the
+    # pixels it stands for have their centre (factor - 1) / 2 pixels further on.
+    values = _shift(
+        _shift(radiometry.reflectance(dn), (factor - 1) / (2 * factor), 0), (factor - 1) / (2 * factor), 1
+    )
+    dn = dn[:-1, :-1]
+    valid, saturated = dn != NODATA_DN, dn >= SATURATED_MIXED
     patches = []
     for r0, r1, c0, c1 in mixed:
         full = image.read(
@@ -80,7 +90,7 @@ def read_level(
 def _read_and_judge(
     image: BandImage, header: Header, level: int, rows: tuple[int, int], cols: tuple[int, int], low: float
 ) -> tuple[npt.NDArray[np.uint16], list[Block]]:
-    """Digital numbers of a window, and those of its blocks in which no-data may be mixed in.
+    """Digital numbers of a window with one more row and column, and its blocks with no-data mixed in.
 
     Such a block holds zeros or, in products with a negative offset, numbers so low (`low`, half
     the offset: a reflectance of -0.05) that only zeros among their pixels explain them. Blocks are
@@ -88,8 +98,9 @@ def _read_and_judge(
     not depend on how a scene is cut into windows.
     """
     # The reversible wavelet (ISO/IEC 15444-1, Annex F: 5/3) mixes no-data into samples that lie up
-    # to 4 - 4 / 2**level away from the next sample that is no-data throughout.
-    reach = min(level + 1, 4)
+    # to 4 - 4 / 2**level away from the next sample that is no-data throughout; one more as samples
+    # are interpolated with their neighbours.
+    reach = min(level + 1, 4) + 1
     side = max(1, header.block // 2**level)
     last_row, last_col = (-(-n // 2**level) for n in (header.rows, header.cols))
     r0, r1 = rows[0] // side * side, min(-(-rows[1] // side) * side, last_row)
@@ -108,7 +119,19 @@ def _read_and_judge(
             if suspect[around].any() and not zero[around].all():
                 inside = max(row, rows[0]), min(row + side, rows[1])
                 mixed.append((*inside, max(col, cols[0]), min(col + side, cols[1])))
-    return dn[rows[0] - top : rows[1] - top, cols[0] - left : cols[1] - left], mixed
+    window = dn[rows[0] - top : rows[1] + 1 - top, cols[0] - left : cols[1] + 1 - left]
+    lack = rows[1] + 1 - rows[0] - window.shape[0], cols[1] + 1 - cols[0] - window.shape[1]
+    if any(lack):  # the last samples of the image have no neighbour beyond them
+        window = np.pad(window, ((0, lack[0]), (0, lack[1])), mode="edge")
+    return window, mixed
+
+
+def _shift(values: FloatArray, part: float, axis: int) -> FloatArray:
+    """Interpolate `part` of a sample further on along an axis, which becomes one sample shorter."""
+    here, there = (values[:-1], values[1:]) if axis == 0 else (values[:, :-1], values[:, 1:])
+    out: FloatArray = here * np.float32(1 - part)
+    out += there * np.float32(part)
+    return out
 
 
 def _block_sum(array: FloatArray, factor: int) -> FloatArray:
