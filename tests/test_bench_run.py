@@ -107,13 +107,14 @@ def test_peak_memory_is_the_tasks_own():
 def test_a_failed_task_says_why(pixels, tiny):
     with pytest.raises(ModelError, match="measuring 'infer' failed: no model 'absent'"):
         run_task("infer", threads=1, model="absent", rows=9, cols=9, tile_size=None, device="cpu", most=1)
+    with pytest.raises(UsageError, match="precision: expected one of"):
+        run_task("multiply", threads=1, precision="fp8")
+    pytest.importorskip("s2cloudless", reason="the peer is an extra: pip install 'cloudmask[bench]'")
     with pytest.raises(InputError, match=r"measuring .contend. failed: .*lacks"):
         run_task(
             "contend", threads=1, mask="s2cloudless@60", gsd=60, size=96, device="cpu",
             pixels=pixels.to_json(), classes=None,
         )  # fmt: skip
-    with pytest.raises(UsageError, match="precision: expected one of"):
-        run_task("multiply", threads=1, precision="fp8")
 
 
 def test_infer_scales_what_it_did_not_run(tiny):
