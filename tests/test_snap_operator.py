@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cloudmask.options import Options
 from cloudmask.pipeline import predict
 from cloudmask.snap import operator as operator_module
 from cloudmask.snap.operator import CancelledError, CloudMaskOperator
+from cloudmask.snap.worker import HostThread
 
 DESCRIPTOR = Path(__file__).parents[1] / "snap_module" / "cloudmask_op-info.xml"
 NAMES = {"B02": "B2", "B03": "B3", "B04": "B4", "B08": "B8", "B11": "B11", "B12": "B12"}
@@ -415,10 +417,34 @@ def test_progress_is_told_in_steps(model):
 
 def test_cancelling_stops_and_ends_the_monitor(model):
     monitor = snap.Monitor(cancel_after=1)
+    product = snap.sentinel2_product(scene(rows=1200))
     with pytest.raises(CancelledError):
-        snap.run_node(CloudMaskOperator(), context(snap.sentinel2_product(scene())), monitor=monitor)
+        snap.run_node(CloudMaskOperator(), context(product), monitor=monitor)
     assert monitor.steps < monitor.begun
     assert monitor.ended
+
+
+def test_the_network_does_not_wait_for_javas_thread_to_tell_progress():
+    host, seen, busy, free = HostThread(), [], threading.Event(), threading.Event()
+
+    def job():
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(host.call, lambda: (busy.set(), free.wait(20)))
+            assert busy.wait(20)
+            host.post(lambda: seen.append(threading.get_ident()))
+            told = list(seen)
+            free.set()
+            assert reading.result()[1], "the read ended only by its own time limit"
+        return told
+
+    assert host.run(job) == []
+    assert seen == [threading.get_ident()]
+
+
+def test_error_of_what_was_posted_is_not_lost():
+    host = HostThread()
+    with pytest.raises(ZeroDivisionError):
+        host.run(lambda: host.post(lambda: 1 / 0))
 
 
 def test_dispose_releases_session_and_result_whatever_happened(model):

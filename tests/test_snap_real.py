@@ -99,7 +99,7 @@ def model(tmp_path_factory):
     tile = {"size": 1024, "margin": 8, "multiple": 8, "fixed": False}
     return {
         level: write_model(
-            folder, f"quick-{level.lower()}", level=level, bands=BANDS, input=scaling, tile=tile,
+            folder, f"quick-{level.lower()}", kind="blur", level=level, bands=BANDS, input=scaling, tile=tile,
             output={"activation": "softmax", "classes": classes},
         )
         for level in ("L1C", "L2A")

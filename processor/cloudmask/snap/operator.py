@@ -112,7 +112,10 @@ class CloudMaskOperator:
         monitor = _Monitor(pm)
 
         def progress(done: int, total: int) -> None:
-            host.call(lambda: monitor.report(done, total))
+            # SNAP's thread may be busy with the next strip, and the network must not wait for it.
+            host.post(lambda: monitor.report(done, total))
+            if monitor.cancelled:
+                raise CancelledError("cloud mask: cancelled")
 
         try:
             mask = host.run(lambda: predict(source, model, self._options, progress=progress))
@@ -135,6 +138,7 @@ class _Monitor:
         self._pm = pm
         self._begun = False
         self._told = 0
+        self.cancelled = False
 
     def report(self, done: int, total: int) -> None:
         if self._pm is None:
@@ -142,8 +146,7 @@ class _Monitor:
         if not self._begun:
             self._pm.beginTask("Cloud mask", total)
             self._begun = True
-        if self._pm.isCanceled():
-            raise CancelledError("cloud mask: cancelled")
+        self.cancelled = self.cancelled or bool(self._pm.isCanceled())
         if done > self._told:
             self._pm.worked(done - self._told)
             self._told = done

@@ -21,7 +21,7 @@ class HostThread:
     """Runs a job in a worker thread and serves its calls in the calling thread."""
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any] | None] | None] = SimpleQueue()
 
     def call(self, function: Callable[[], T]) -> T:
         """Have the host thread run a function; returns its result or raises its exception.
@@ -32,15 +32,31 @@ class HostThread:
         self._calls.put((function, future))
         return future.result()
 
+    def post(self, function: Callable[[], object]) -> None:
+        """Have the host thread run a function when it comes to it, without waiting for that.
+
+        What it raises ends the job's run with that exception, once the job itself has ended.
+        """
+        self._calls.put((function, None))
+
     def run(self, job: Callable[[], T]) -> T:
         """Run a job in a worker and return its result or raise its exception."""
         with ThreadPoolExecutor(1, "cloudmask") as pool:
             done = pool.submit(job)
             done.add_done_callback(lambda _: self._calls.put(None))
+            failed: BaseException | None = None
             while (request := self._calls.get()) is not None:
                 function, future = request
                 try:
-                    future.set_result(function())
+                    result = function()
                 except BaseException as error:  # handed to the job, which decides
-                    future.set_exception(error)
+                    if future is None:
+                        failed = error
+                    else:
+                        future.set_exception(error)
+                else:
+                    if future is not None:
+                        future.set_result(result)
+            if failed is not None:
+                raise failed
             return done.result()
