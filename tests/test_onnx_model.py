@@ -155,3 +155,13 @@ def test_runtime_not_installed(tiny):
 def test_thread_count():
     assert thread_count(3) == 3
     assert thread_count(0) >= 1
+
+
+def test_openvino_computes_in_bfloat16_only_where_the_processor_can(monkeypatch):
+    monkeypatch.setattr(onnx_model, "has_bfloat16", lambda: True)
+    settings = onnx_model._openvino_settings(3)
+    assert json.loads(settings["load_config"]) == {"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}
+    assert settings["num_of_threads"] == "3"
+    assert "precision" not in settings
+    monkeypatch.setattr(onnx_model, "has_bfloat16", lambda: False)
+    assert onnx_model._openvino_settings(0) == {"device_type": "CPU", "precision": "ACCURACY"}
