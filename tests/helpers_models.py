@@ -80,7 +80,8 @@ def write_model(
     ----------
     kind : str
         ``"identity"``: output plane i is input band i; ``"constant"``: `CONSTANT` everywhere;
-        ``"blur"``: means over ``2 * REACH + 1`` pixels squared, zeros outside the tile.
+        ``"blur"``: means over ``2 * REACH + 1`` pixels squared, zeros outside the tile;
+        ``"absent"``: identity with a second input, of which band i, 1 where absent, is added to plane i.
     card_at : str
         ``"beside"`` (JSON), ``"metadata"`` (inside the ONNX file) or ``"nowhere"``.
     channels, planes : int, optional
@@ -115,8 +116,17 @@ def _graph(kind: str, channels: int, planes: int, side: int | None) -> onnx.Grap
     else:
         for plane in range(planes):
             weights[plane, min(plane, channels - 1)] = 1 / taps**2
-    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[taps // 2] * 4)
     initialisers = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(bias, "b")]
+    if kind == "absent":
+        told = helper.make_tensor_value_info("absent", TensorProto.FLOAT, ["n", channels])
+        initialisers.append(numpy_helper.from_array(np.array([2, 3], np.int64), "axes"))
+        nodes = [
+            helper.make_node("Conv", ["x", "w", "b"], ["planes"]),
+            helper.make_node("Unsqueeze", ["absent", "axes"], ["spread"]),
+            helper.make_node("Add", ["planes", "spread"], ["y"]),
+        ]
+        return helper.make_graph(nodes, kind, [source, told], [target], initialisers)
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[taps // 2] * 4)
     return helper.make_graph([node], kind, [source], [target], initialisers)
 
 

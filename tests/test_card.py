@@ -31,6 +31,20 @@ def test_a_card_is_read_whole():
     assert (found.rank, found.sha256, found.opset, found.location) == (3, "abc", 18, {})
 
 
+def test_a_card_for_the_bands_at_hand():
+    data = card_data(optional=["B08", "B03"])
+    data["input"]["mean"] = [1.0, 2.0, 3.0, 4.0]
+    found = parse_card(data, "test")
+    assert found.optional == ("B03", "B08")
+    assert found.required == ("B02", "B04")
+    less = found.restricted(["B08", "B02", "B11"])
+    # B04 is required: it stays, so that whoever runs the model hears that it is missing.
+    assert less.bands == ("B02", "B04", "B08")
+    assert less.input.mean == (1.0, 3.0, 4.0)
+    assert less.input.std == (1.0, 1.0, 1.0)
+    assert less.optional == ("B08",)
+
+
 REQUIRED = [
     ("name",),
     ("version",),
@@ -56,6 +70,11 @@ WRONG = [
     (("bands",), "B02"),
     (("bands",), ["B02", "B02", "B03", "B04"]),
     (("bands",), ["B02", "B99", "B03", "B04"]),
+    (("optional",), []),
+    (("optional",), ["B10"]),
+    (("optional",), list(BANDS)),
+    (("tile", "blind"), -1),
+    (("tile", "blind"), 9),
     (("gsd",), 0),
     (("gsd",), "20"),
     (("gsd",), 12.5),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from helpers_models import card_data, write_model
 
@@ -39,6 +40,29 @@ def test_the_best_that_does_with_the_bands(folder):
     write_model(folder, "narrow", rank=998)
     assert choose("L1C", ["B02", "B03", "B04", "B08"]).card.name == "narrow"
     assert choose("L1C", ["B10", "B08", "B04", "B03", "B02"]).card.name == "wide"
+
+
+def test_bands_that_a_model_can_do_without(folder):
+    path = write_model(folder, "wide", kind="absent", optional=["B03", "B08"], rank=999)
+    assert choose("L1C", ["B02", "B04"]).card.name == "wide"
+    batch = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    for name in ("wide", path):
+        model = load_model(name, bands=["B08", "B04", "B02"], device="cpu")
+        assert model.card.bands == ("B02", "B04", "B08")
+        found = model.predict(batch)
+        np.testing.assert_array_equal(found[:, [0, 2, 3]], batch)
+        np.testing.assert_array_equal(found[:, 1], 1)  # B03 is zero, and said to be absent
+    everything = load_model("wide", device="cpu")
+    assert everything.card.bands == ("B02", "B03", "B04", "B08")
+    whole = np.random.default_rng(1).random((1, 4, 8, 8), np.float32)
+    np.testing.assert_array_equal(everything.predict(whole), whole)
+
+
+@pytest.mark.parametrize(("kind", "optional"), [("identity", ["B03"]), ("absent", None)])
+def test_graph_and_card_disagree_about_absent_bands(folder, kind, optional):
+    write_model(folder, "torn", kind=kind, optional=optional)
+    with pytest.raises(ModelError, match=r"torn\.onnx: expected (one input|two inputs).*found [12]"):
+        load_model("torn", device="cpu")
 
 
 def test_no_model_does_with_the_bands():

@@ -12,8 +12,10 @@ from cloudmask.tiling import RowBlender, TileAxis, row_windows
 @st.composite
 def axes(draw):
     margin = draw(st.integers(0, 20))
-    tile = draw(st.integers(max(8, 2 * margin + 1), 120))
-    return TileAxis(draw(st.integers(1, 400)), tile, margin)
+    multiple = draw(st.sampled_from([1, 1, 4, 16]))
+    tile = draw(st.integers(max(8, 2 * margin + multiple), 120))
+    blind = draw(st.integers(0, margin))
+    return TileAxis(draw(st.integers(1, 400)), tile, margin, multiple, blind)
 
 
 @given(axes())
@@ -41,6 +43,19 @@ def test_weights_fall_towards_a_shared_edge(axis):
         if axis.margin and i + 1 < len(axis.starts) and axis.starts[i + 1] - start > axis.tile // 2:
             assert weight[-1] <= 0.5
             assert weight[-1] < weight[axis.tile // 2]
+
+
+@given(axes())
+def test_what_is_blind_counts_for_nothing_where_another_tile_sees(axis):
+    starts = np.array(axis.starts)
+    assert (starts % axis.multiple == 0).all()
+    assert axis.padded - axis.size < axis.multiple or len(starts) == 1
+    pixels = np.arange(axis.padded)
+    depth = np.minimum(pixels - starts[:, None], starts[:, None] + axis.tile - 1 - pixels)
+    for i, (start, weight) in enumerate(zip(starts, axis.weights, strict=True)):
+        here = slice(start, start + axis.tile)
+        seen = (depth[:, here] >= axis.blind).any(axis=0)
+        assert (weight[seen & (depth[i, here] < axis.blind)] == 0).all()
 
 
 def test_tile_not_larger_than_its_margins():

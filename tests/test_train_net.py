@@ -16,10 +16,12 @@ BANDS = ("B02", "B03", "B04", "B08", "B10", "B11")
 WIDTHS = (4, 6, 8, 8, 8)
 
 
-def trained_looking(indices: Indices | None = None) -> UNet:
+def trained_looking(
+    indices: Indices | None = None, widths: tuple[int, ...] = WIDTHS, bottom: int = 0
+) -> UNet:
     """A net whose norms and absences are not the trivial ones."""
     torch.manual_seed(0)
-    net = UNet(len(BANDS), WIDTHS, indices)
+    net = UNet(len(BANDS), widths, indices, bottom)
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
@@ -31,9 +33,10 @@ def trained_looking(indices: Indices | None = None) -> UNet:
     return net.eval()
 
 
-def test_a_pixel_matters_no_further_than_the_stated_reach() -> None:
-    net = trained_looking()
-    reach = receptive_field(WIDTHS)
+@pytest.mark.parametrize(("widths", "bottom"), [(WIDTHS, 0), ((4, 6, 8, 8), 2)])
+def test_a_pixel_matters_no_further_than_the_stated_reach(widths: tuple[int, ...], bottom: int) -> None:
+    net = trained_looking(widths=widths, bottom=bottom)
+    reach = receptive_field(widths, bottom)
     side = 64 * (reach // 32 + 2)
     x = torch.randn(1, len(BANDS), side, 64, requires_grad=True)
     centre = side // 2
@@ -67,6 +70,20 @@ def test_folding_changes_nothing(keep: tuple[str, ...]) -> None:
     with torch.no_grad():
         expected = net(full * (1 - absent)[:, :, None, None], absent)
         found = fold(net, BANDS, keep)(full[:, places])
+    assert torch.allclose(expected, found, atol=1e-4)
+
+
+def test_a_folded_net_can_still_be_told_of_absent_bands() -> None:
+    net = trained_looking()
+    keep = ("B04", "B02", "B08", "B11")
+    places = [BANDS.index(b) for b in keep]
+    full = torch.randn(2, len(BANDS), 64, 64)
+    absent = torch.tensor([[0.0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 1, 1]])
+    absent[:, BANDS.index("B03")] = 1
+    full = full * (1 - absent)[:, :, None, None]
+    with torch.no_grad():
+        expected = net(full, absent)
+        found = fold(net, BANDS, keep)(full[:, places], absent[:, places])
     assert torch.allclose(expected, found, atol=1e-4)
 
 

@@ -7,8 +7,8 @@ the key ``cloudmask_card``. The pipeline knows no model by name; whatever has a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,6 +68,8 @@ class TileSpec:
         Default side, pixels.
     margin : int
         Pixels at an edge that are not to be trusted alone.
+    blind : int
+        Of these, pixels that are not to be trusted at all, next to the edge.
     multiple : int
         Sides must be a multiple of this.
     fixed : bool
@@ -78,6 +80,7 @@ class TileSpec:
     margin: int
     multiple: int
     fixed: bool
+    blind: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ class ModelCard:
         Among models that fit a product the highest rank is taken by default.
     sha256 : str
         Of the ONNX file; empty if the card leaves it out.
+    optional : tuple of str
+        Bands that it can do without; the graph then has a second input that says which are absent.
     location : mapping
         Where the file is when it is not beside the card: ``module`` and ``path`` inside an
         installed package, and ``distribution``, the name to install it by.
@@ -122,7 +127,30 @@ class ModelCard:
     citation: str
     sha256: str
     rank: int = 0
+    optional: tuple[str, ...] = ()
     location: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Bands without which it cannot run."""
+        return tuple(b for b in self.bands if b not in self.optional)
+
+    def restricted(self, bands: Sequence[str]) -> ModelCard:
+        """The card of the same network where only some bands are at hand.
+
+        Parameters
+        ----------
+        bands : sequence of str
+            Bands at hand. Required ones stay on the card whether they are among them or not.
+        """
+        keep = [i for i, b in enumerate(self.bands) if b in bands or b not in self.optional]
+        spec = self.input
+        return replace(
+            self,
+            bands=tuple(self.bands[i] for i in keep),
+            input=replace(spec, mean=tuple(spec.mean[i] for i in keep), std=tuple(spec.std[i] for i in keep)),
+            optional=tuple(b for b in self.optional if b in bands),
+        )
 
     def probabilities(self, output: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Class probabilities (n, classes, rows, cols) from the network's raw output."""
@@ -147,7 +175,7 @@ def parse_card(data: object, origin: str) -> ModelCard:
         ``{"name", "title", "version", "level", "bands", "gsd", "input": {"scale", "transform",
         "mean", "std"}, "output": {"activation", "classes"}, "tile": {"size", "margin",
         "multiple", "fixed"}, "opset", "licence", "training_data", "source", "citation",
-        "sha256", "rank", "file"}``; the last six may be left out.
+        "sha256", "rank", "optional", "file"}``; the last seven may be left out.
     origin : str
         File name for error messages.
 
@@ -211,6 +239,7 @@ def parse_card(data: object, origin: str) -> ModelCard:
         citation=card.text("citation", default=""),
         sha256=card.text("sha256", default="").lower(),
         rank=card.whole("rank", -1000, 1000, default=0),
+        optional=_optional(card, bands, origin),
         location=_location(card),
     )
 
@@ -233,16 +262,34 @@ def load_card(path: Path) -> ModelCard:
     return load_card_text(text, str(path))
 
 
+def _optional(card: _Reader, bands: Sequence[str], origin: str) -> tuple[str, ...]:
+    if not card.has("optional"):
+        return ()
+    names = card.texts("optional")
+    strange = [n for n in names if n not in bands]
+    if strange or len(names) >= len(bands):
+        raise ModelError(
+            f"{origin}: key 'optional': expected some, but not all, of the card's bands {', '.join(bands)}, "
+            f"found {', '.join(names)}"
+        )
+    return tuple(b for b in bands if b in names)
+
+
 def _tile(section: _Reader, origin: str) -> TileSpec:
     tile = TileSpec(
         size=section.whole("size", 16, _MAX_TILE),
         margin=section.whole("margin", 0, _MAX_TILE // 2),
         multiple=section.whole("multiple", 1, _MAX_TILE, default=1),
         fixed=section.flag("fixed", default=False),
+        blind=section.whole("blind", 0, _MAX_TILE // 2, default=0),
     )
     if tile.size % tile.multiple:
         raise ModelError(
             f"{origin}: key 'tile.size': expected a multiple of {tile.multiple}, found {tile.size}"
+        )
+    if tile.blind > tile.margin:
+        raise ModelError(
+            f"{origin}: key 'tile.blind': expected at most tile.margin, {tile.margin}, found {tile.blind}"
         )
     if tile.size <= 2 * tile.margin:
         raise ModelError(

@@ -84,13 +84,13 @@ def choose(level: Level, bands: Sequence[str]) -> Entry:
         If none fits; the message says which bands would do, or what to install.
     """
     of_level = [e for e in catalog() if e.card.level == level]
-    fitting = [e for e in of_level if set(e.card.bands) <= set(bands)]
+    fitting = [e for e in of_level if set(e.card.required) <= set(bands)]
     for entry in fitting:
         if entry.path is not None:
             return entry
     if fitting:
         raise ModelError(f"model {fitting[0].card.name} is not installed: {fitting[0].missing}")
-    needs = "; ".join(f"{e.card.name}: {' '.join(e.card.bands)}" for e in of_level) or "none is known"
+    needs = "; ".join(f"{e.card.name}: {' '.join(e.card.required)}" for e in of_level) or "none is known"
     raise ModelError(f"no {level} model does with the bands {' '.join(bands)}; these would do: {needs}")
 
 
@@ -112,7 +112,8 @@ def load_model(
     level : {"L1C", "L2A"}, optional
         Processing level to choose for.
     bands : sequence of str, optional
-        Bands at hand.
+        Bands at hand. Of those that the model can do without, the ones that are not at hand are left
+        off the card of the model returned; by default it expects them all.
     device : {"auto", "cpu", "cuda", "openvino"}
         Where to run.
     threads : int
@@ -132,11 +133,11 @@ def load_model(
     else:
         path = Path(model)
         if path.suffix.lower() == ".onnx" or path.is_file():
-            return OnnxModel(path, device=device, threads=threads)
+            return OnnxModel(path, device=device, threads=threads, bands=bands)
         known = {e.card.name: e for e in catalog()}
         if str(model) not in known:
             raise ModelError(f"no model '{model}': expected an .onnx file or one of {', '.join(known)}")
         entry = known[str(model)]
     if entry.path is None:
         raise ModelError(f"model {entry.card.name} is not installed: {entry.missing}")
-    return OnnxModel(entry.path, entry.card, device=device, threads=threads)
+    return OnnxModel(entry.path, entry.card, device=device, threads=threads, bands=bands)

@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,6 +94,9 @@ class OnnxModel:
         One of ``options.DEVICES``.
     threads : int
         Processor threads inside operators; 0 takes all.
+    bands : sequence of str, optional
+        Bands at hand, by default all of the card's: optional ones that are not among them are left
+        off :attr:`card`, and the network is told that they are absent.
 
     Raises
     ------
@@ -103,7 +107,13 @@ class OnnxModel:
     """
 
     def __init__(
-        self, path: Path, card: ModelCard | None = None, *, device: str = "auto", threads: int = 0
+        self,
+        path: Path,
+        card: ModelCard | None = None,
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        bands: Sequence[str] | None = None,
     ) -> None:
         if not path.is_file():
             raise ModelError(f"{path}: no such model file")
@@ -118,9 +128,13 @@ class OnnxModel:
             log.warning("%s cannot be used on this machine; using the CPU", self._device)
             self._device = "cpu"
             self._session = _session(path, "cpu", threads)
-        self._card = card or _find_card(path, self._session)
-        _check_hash(path, self._card)
-        self._input, self._output = _check_graph(path, self._session, self._card)
+        full = card or _find_card(path, self._session)
+        _check_hash(path, full)
+        self._inputs, self._output = _check_graph(path, self._session, full)
+        self._card = full if bands is None else full.restricted(bands)
+        # Planes of the graph's first input that a batch brings, and the second input, if there is one.
+        self._places = [full.bands.index(b) for b in self._card.bands]
+        self._absent = np.array([[b not in self._card.bands for b in full.bands]], np.float32)
         log.info("model %s %s on %s", self._card.name, self._card.version, self._device)
 
     @property
@@ -140,8 +154,9 @@ class OnnxModel:
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Class probabilities of normalised tiles; see :class:`cloudmask.model.Model`."""
+        feeds = self._feeds(batch)
         try:
-            raw = self._run_bound(batch) if self._device == "cuda" else self._run(batch)
+            raw = self._run_bound(feeds) if self._device == "cuda" else self._run(feeds)
         except Exception as error:  # the runtime's own exception types are not public
             raise ModelError(
                 f"model {self._card.name} failed on a batch of shape {batch.shape} on {self._device}: "
@@ -154,14 +169,27 @@ class OnnxModel:
             )
         return self._card.probabilities(raw.astype(np.float32, copy=False))
 
-    def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        result: npt.NDArray[np.float32] = self._session.run([self._output], {self._input: batch})[0]
+    def _feeds(self, batch: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+        """Inputs of the graph by name: a band that is not at hand is zero, and said to be absent."""
+        count = self._absent.shape[1]
+        if len(self._places) < count:
+            full = np.zeros((batch.shape[0], count, *batch.shape[2:]), np.float32)
+            full[:, self._places] = batch
+            batch = full
+        feeds = {self._inputs[0]: batch}
+        if len(self._inputs) > 1:
+            feeds[self._inputs[1]] = np.repeat(self._absent, len(batch), axis=0)
+        return feeds
+
+    def _run(self, feeds: dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        result: npt.NDArray[np.float32] = self._session.run([self._output], feeds)[0]
         return result
 
-    def _run_bound(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Run with input and output bound, so that each crosses the bus once."""
+    def _run_bound(self, feeds: dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        """Run with inputs and output bound, so that each crosses the bus once."""
         binding = self._session.io_binding()
-        binding.bind_cpu_input(self._input, batch)
+        for name, values in feeds.items():
+            binding.bind_cpu_input(name, values)
         binding.bind_output(self._output, "cpu")
         self._session.run_with_iobinding(binding)
         result: npt.NDArray[np.float32] = binding.copy_outputs_to_cpu()[0]
@@ -253,11 +281,23 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_graph(path: Path, session: Any, card: ModelCard) -> tuple[str, str]:
-    """Compare the graph's input and output with the card; returns their names."""
+def _check_graph(path: Path, session: Any, card: ModelCard) -> tuple[list[str], str]:
+    """Compare the graph's inputs and output with the card; returns their names."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1:
-        raise ModelError(f"{path}: expected one input (n, bands, rows, cols), found {len(inputs)}")
+    expected = [
+        "(n, bands, rows, cols)",
+        *(["(n, bands), 1 where a band is absent"] if card.optional else []),
+    ]
+    if len(inputs) != len(expected):
+        count = "one input" if len(expected) == 1 else "two inputs, since the card has optional bands,"
+        raise ModelError(f"{path}: expected {count} {' and '.join(expected)}; found {len(inputs)}")
+    for extra in inputs[1:]:
+        if extra.type != "tensor(float)" or len(extra.shape) != 2:
+            raise ModelError(
+                f"{path}: expected a float32 input (n, bands) that tells absent bands, "
+                f"found {extra.type} {extra.shape}"
+            )
+        _check_axis(path, "bands in its second input", extra.shape[1], len(card.bands), "bands")
     node = inputs[0]
     if node.type != "tensor(float)" or len(node.shape) != 4:
         raise ModelError(
@@ -278,7 +318,7 @@ def _check_graph(path: Path, session: Any, card: ModelCard) -> tuple[str, str]:
     if len(shape) != 4:
         raise ModelError(f"{path}: expected an output (n, classes, rows, cols), found {shape}")
     _check_axis(path, "output planes", shape[1], len(card.classes), "classes")
-    return node.name, outputs[0].name
+    return [i.name for i in inputs], outputs[0].name
 
 
 def _check_axis(path: Path, what: str, found: object, expected: int, key: str) -> None:

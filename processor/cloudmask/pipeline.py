@@ -48,7 +48,14 @@ def tile_side(model: Model, options: Options, longest: int) -> int:
     def up(pixels: int) -> int:
         return -(-pixels // tile.multiple) * tile.multiple
 
-    return max(min(up(wanted), up(longest)), up(2 * tile.margin + 1))
+    return max(min(up(wanted), up(longest)), up(2 * tile.margin + tile.multiple))
+
+
+def lattice(model: Model, size: int, side: int) -> TileAxis:
+    """Tiles of `side` pixels along an axis of `size` pixels of the model's grid."""
+    tile = model.card.tile
+    # A network tied to one size depends on the tile anyway; its lattice is as dense as it can be.
+    return TileAxis(size, side, tile.margin, 1 if tile.fixed else tile.multiple, tile.blind)
 
 
 def predict(
@@ -129,8 +136,7 @@ class _Run:
     def __init__(self, source: Source, model: Model, options: Options, work: Grid, out: Grid) -> None:
         self.source, self.model, self.options, self.work, self.out = source, model, options, work, out
         side = tile_side(model, options, max(work.shape))
-        self.rows = TileAxis(work.rows, side, model.card.tile.margin)
-        self.cols = TileAxis(work.cols, side, model.card.tile.margin)
+        self.rows, self.cols = lattice(model, work.rows, side), lattice(model, work.cols, side)
         self.classes = np.full(out.shape, int(CloudClass.MISSING), np.uint8)
         self.saturated = np.zeros(out.shape, bool)
         self.missing = np.zeros(out.shape, bool)

@@ -32,44 +32,56 @@ class TileAxis:
     margin : int
         Pixels at a tile's edge that its network cannot judge well; neighbours overlap by at
         least twice as many, and weights rise over the overlap.
+    multiple : int
+        Tiles start at multiples of it: a network that halves its resolution k times gives the same
+        for a pixel wherever a tile starts only if tiles start at multiples of 2^k.
+    blind : int
+        Pixels at a tile's edge that count for nothing, at most `margin`: weights rise further in.
 
     Raises
     ------
     UsageError
-        If a tile is not larger than twice its margin.
+        If a tile is too small for its margin.
     """
 
     size: int
     tile: int
     margin: int
+    multiple: int = 1
+    blind: int = 0
 
     def __post_init__(self) -> None:
-        if self.tile <= 2 * self.margin:
+        if self._step <= 0:
             raise UsageError(
                 f"tile size: expected more than twice the model's margin of {self.margin} px, "
                 f"found {self.tile} px"
             )
 
     @property
+    def _step(self) -> int:
+        return (self.tile - 2 * self.margin) // self.multiple * self.multiple
+
+    @property
     def padded(self) -> int:
         """Pixels including the padding."""
-        return max(self.size, self.tile)
+        return self.starts[-1] + self.tile
 
     @cached_property
     def starts(self) -> tuple[int, ...]:
-        """First pixel of each tile; the last tile is moved back to end on the axis."""
+        """First pixel of each tile; the last tile is moved back to end with the axis or just behind it."""
         if self.size <= self.tile:
             return (0,)
-        step = self.tile - 2 * self.margin
-        last = self.size - self.tile
-        return (*range(0, last, step), last)
+        last = -(-(self.size - self.tile) // self.multiple) * self.multiple
+        return (*range(0, last, self._step), last)
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float32]:
         """Blending weights, float32 (tiles, tile), 0 to 1; they sum to 1 at every pixel."""
         # A ramp over the overlap; multiples of 1/steps so that sums have no rounding error.
         rise = np.minimum(np.arange(self.tile) + 1, np.arange(self.tile)[::-1] + 1)
-        ramp = np.clip(rise, 1, max(1, 2 * self.margin)).astype(np.float64)
+        # What only the rim of the axis is left to judge keeps a trace of weight, which blending makes 1.
+        trace = 1e-6 if self.blind else 1.0
+        ramp = np.clip(rise - self.blind, trace, max(1, 2 * (self.margin - self.blind)))
         raw = np.zeros((len(self.starts), self.padded))
         for i, start in enumerate(self.starts):
             raw[i, start : start + self.tile] = ramp

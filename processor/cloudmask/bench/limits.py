@@ -11,9 +11,8 @@ import numpy as np
 from ..catalog import load_model
 from ..onnx_model import thread_count
 from ..options import make_options
-from ..pipeline import tile_side
+from ..pipeline import lattice, tile_side
 from ..safe import open_product
-from ..tiling import TileAxis
 
 
 def decode(product: str, model: str | None, threads: int) -> dict[str, Any]:
@@ -39,8 +38,7 @@ def infer(
     """
     loaded = load_model(model, device=device, threads=threads)
     side = tile_side(loaded, make_options(tile_size=tile_size), max(rows, cols))
-    margin = loaded.card.tile.margin
-    tiles = len(TileAxis(rows, side, margin).starts) * len(TileAxis(cols, side, margin).starts)
+    tiles = len(lattice(loaded, rows, side).starts) * len(lattice(loaded, cols, side).starts)
     size = max(1, loaded.batch_size)
     shape = (size, len(loaded.card.bands), side, side)
     batch = np.random.default_rng(0).normal(size=shape).astype(np.float32)

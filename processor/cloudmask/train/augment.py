@@ -65,6 +65,26 @@ def shake(
     return values
 
 
+def sharpen(rng: np.random.Generator, batch: torch.Tensor, spec: AugmentSpec) -> torch.Tensor:
+    """Make bands softer or a little sharper, as resamplers and wavelet levels do; in place.
+
+    Half of the patches of (n, bands, rows, cols), normalised and without NaN, are taken; each of their
+    bands is mixed with its 3 x 3 binomial mean by 0 to ``spec.sharpness``, or taken away from it by up
+    to half of that. The outermost pixels stay.
+    """
+    if spec.sharpness <= 0:
+        return batch
+    for i in np.flatnonzero(rng.random(len(batch)) < 0.5):
+        patch = batch[i]
+        share = rng.uniform(-0.5 * spec.sharpness, spec.sharpness, (len(patch), 1, 1))
+        soft = patch[:, :-2] + patch[:, 2:]
+        soft.add_(patch[:, 1:-1], alpha=2)
+        soft = soft[:, :, :-2] + soft[:, :, 2:] + 2 * soft[:, :, 1:-1]
+        inner = patch[:, 1:-1, 1:-1]
+        inner.add_((soft / 16 - inner) * torch.from_numpy(share.astype(np.float32)))
+    return batch
+
+
 def blank(
     rng: np.random.Generator,
     values: npt.NDArray[np.float32],

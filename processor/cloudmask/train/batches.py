@@ -123,8 +123,9 @@ class Batches:
             softs.append(soft)
             groups.append(sample.groups)
             absent.append(~keep)
+        normalised = self.normalisation.apply(torch.from_numpy(np.stack(values)))
         return Batch(
-            values=augment.zoom(self.normalisation.apply(torch.from_numpy(np.stack(values))), crop),
+            values=augment.zoom(augment.sharpen(rng, normalised, spec), crop),
             absent=torch.from_numpy(np.stack(absent)).float(),
             labels=augment.zoom_labels(torch.from_numpy(np.stack(labels)), crop).long(),
             soft=_stack_soft(softs, side, crop),

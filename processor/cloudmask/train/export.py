@@ -23,12 +23,14 @@ from ..classes import SURFACE_CLASSES
 from ..errors import ModelError, OutputError, UsageError
 from ..onnx_model import OnnxModel, file_hash
 from .features import FEATURE_BANDS, Indices
-from .net import MULTIPLE, UNet
+from .net import UNet, receptive_field
 from .recipe import Recipe
 from .trainer import Checkpoint, write_text
 
 OPSET = 17
-_TILE, _MARGIN = 1024, 64
+_TILE = 1024
+_TRUSTED = 2 / 3
+"""Share of the net's reach that a tile's margin has: what lies at the end of the reach hardly matters."""
 _TOLERANCE = 1e-4
 """Largest difference in probability between PyTorch and ONNX Runtime, both in float32."""
 
@@ -70,7 +72,11 @@ def fold(net: UNet, bands: Sequence[str], keep: Sequence[str]) -> UNet:
         stem.weight.copy_(out.stem.weight[:, columns])
         assert stem.bias is not None
         stem.bias.copy_(out.absent[left].sum(0))
-    out.stem = fuse_conv_bn_eval(stem.eval(), out.stem_norm)
+    norm = out.stem_norm
+    with torch.no_grad():  # what is said of absent bands goes through the norm as well
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator, arg-type]
+        out.absent = nn.Parameter(out.absent[places] * scale)
+    out.stem = fuse_conv_bn_eval(stem.eval(), norm)
     out.stem_norm = nn.Identity()  # type: ignore[assignment]
     for module in list(out.modules()):
         if isinstance(module, nn.Sequential) and len(module) == 3 and isinstance(module[1], nn.BatchNorm2d):
@@ -89,8 +95,22 @@ def shift_logits(net: UNet, offsets: Sequence[float]) -> None:
             net.head.bias.add_(four)
 
 
+def tile_spec(recipe: Recipe) -> dict[str, Any]:
+    """The card's ``tile``: a margin so wide that the lattice of tiles cannot be seen in the mask."""
+    multiple = 2 ** len(recipe.model.widths)
+    reach = receptive_field(recipe.model.widths, recipe.model.bottom)
+    margin = -(-int(reach * _TRUSTED) // multiple) * multiple
+    return {"size": _TILE, "margin": margin, "blind": margin // 2, "multiple": multiple, "fixed": False}
+
+
 def model_card(
-    recipe: Recipe, checkpoint: Checkpoint, keep: Sequence[str], *, name: str, extra: Mapping[str, Any]
+    recipe: Recipe,
+    checkpoint: Checkpoint,
+    keep: Sequence[str],
+    *,
+    name: str,
+    optional: Sequence[str] = (),
+    extra: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The card of an exported net as JSON values, without the hash."""
     places = [recipe.bands.index(b) for b in keep]
@@ -101,6 +121,7 @@ def model_card(
         "version": "1.0.0",
         "level": recipe.level,
         "bands": list(keep),
+        **({"optional": list(optional)} if optional else {}),
         "gsd": int(recipe.gsd),
         "input": {
             "scale": 1.0,
@@ -109,7 +130,7 @@ def model_card(
             "std": [normalisation.std[i] for i in places],
         },
         "output": {"activation": "softmax", "classes": [c.key for c in SURFACE_CLASSES]},
-        "tile": {"size": _TILE, "margin": _MARGIN, "multiple": MULTIPLE, "fixed": False},
+        "tile": tile_spec(recipe),
         "opset": OPSET,
         "licence": recipe.licence,
         "training_data": recipe.training_data or f"recipe {recipe.name}",
@@ -130,6 +151,7 @@ def export_model(
     path: Path,
     *,
     keep: Sequence[str] = (),
+    optional: Sequence[str] = (),
     name: str = "",
     offsets: Sequence[float] = (),
     extra: Mapping[str, Any] | None = None,
@@ -144,6 +166,9 @@ def export_model(
         The ONNX file; N, H and W stay dynamic.
     keep : sequence of str, optional
         Bands of the exported net, by default all the recipe's.
+    optional : sequence of str, optional
+        Of these, bands that may be absent: the net then has a second input, float32 (N, bands), 1 for
+        each band that is.
     name : str, optional
         Name in the card, by default the recipe's.
     offsets : sequence of float, optional
@@ -162,27 +187,35 @@ def export_model(
     bands = tuple(keep or recipe.bands)
     net = fold(checkpoint.net(), recipe.bands, bands)
     shift_logits(net, offsets)
-    card = model_card(recipe, checkpoint, bands, name=name or recipe.name, extra=extra or {})
+    card = model_card(
+        recipe, checkpoint, bands, name=name or recipe.name, optional=optional, extra=extra or {}
+    )
     part = path.with_name(path.name + ".part")
     axes = {0: "n", 2: "h", 3: "w"}
+    inputs: dict[str, torch.Tensor] = {"input": torch.zeros(1, len(bands), 64, 64)}
+    dynamic = {"input": axes, "output": axes}
+    if optional:
+        inputs["absent"], dynamic["absent"] = torch.zeros(1, len(bands)), {0: "n"}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's notes on its own future
             torch.onnx.export(
                 net,
-                (torch.zeros(1, len(bands), 64, 64),),
+                tuple(inputs.values()),
                 str(part),
                 opset_version=OPSET,
                 dynamo=False,
-                input_names=["input"],
+                input_names=list(inputs),
                 output_names=["output"],
-                dynamic_axes={"input": axes, "output": axes},
+                dynamic_axes=dynamic,
             )
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot write the model: {error}") from error
     finish(path, card)
-    check_equal(net, path, len(bands))
+    check_equal(net, path, bands)
+    for band in optional:
+        check_equal(net, path, [b for b in bands if b != band])
     return path
 
 
@@ -199,22 +232,35 @@ def finish(path: Path, card: dict[str, Any]) -> None:
     write_text(path.with_suffix(".json"), json.dumps({**card, "sha256": file_hash(path)}, indent=1) + "\n")
 
 
-def check_equal(net: UNet, path: Path, bands: int) -> float:
+def check_equal(net: UNet, path: Path, bands: Sequence[str]) -> float:
     """Largest difference in probability on random input of two sizes.
+
+    Parameters
+    ----------
+    net : UNet
+        The folded net.
+    path : Path
+        Its ONNX file with the card.
+    bands : sequence of str
+        Bands at hand: all of the card's, but for optional ones.
 
     Raises
     ------
     ModelError
         If it is larger than float32 rounding explains.
     """
-    model = OnnxModel(path, device="cpu")
+    model = OnnxModel(path, device="cpu", bands=bands)
+    every = OnnxModel(path, device="cpu").card.bands
+    absent = torch.tensor([[float(b not in bands) for b in every]])
     rng = np.random.default_rng(0)
     worst = 0.0
-    for shape in ((2, bands, 64, 96), (1, bands, 160, 128)):
-        x = rng.standard_normal(shape).astype(np.float32)
+    for count, rows, cols in ((2, 64, 96), (1, 160, 128)):
+        x = rng.standard_normal((count, len(every), rows, cols)).astype(np.float32)
+        x *= 1 - absent.numpy()[:, :, None, None]
         with torch.no_grad():
-            ours = net(torch.from_numpy(x)).softmax(1).numpy()
-        worst = max(worst, float(np.abs(ours - model.predict(x)).max()))
+            ours = net(torch.from_numpy(x), absent.expand(count, -1)).softmax(1).numpy()
+        theirs = model.predict(np.ascontiguousarray(x[:, [b in bands for b in every]]))
+        worst = max(worst, float(np.abs(ours - theirs).max()))
     if worst > _TOLERANCE:
         raise ModelError(
             f"{path}: ONNX Runtime and PyTorch differ by {worst:g} in probability; expected {_TOLERANCE:g}"

@@ -13,8 +13,6 @@ from ..errors import UsageError
 from .features import Indices
 
 CLASSES = 4
-MULTIPLE = 32
-"""Input sizes must be multiples of this: five halvings."""
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -42,12 +40,22 @@ class UNet(nn.Module):
         Channels at strides 2, 4, 8, ...; at most five (stride 32).
     indices : Indices, optional
         Extra input features.
+    bottom : int
+        More convolutions at the coarsest stride, where reach costs least.
+
+    Attributes
+    ----------
+    multiple : int
+        Sides of the input must be multiples of this.
     """
 
-    def __init__(self, bands: int, widths: Sequence[int], indices: Indices | None = None) -> None:
+    def __init__(
+        self, bands: int, widths: Sequence[int], indices: Indices | None = None, bottom: int = 0
+    ) -> None:
         super().__init__()
         if not 2 <= len(widths) <= 5:
             raise UsageError(f"model.widths: expected 2 to 5 numbers, found {len(widths)}")
+        self.multiple = 2 ** len(widths)
         self.indices = indices
         extra = len(indices.names) if indices is not None else 0
         top = widths[0]
@@ -56,6 +64,7 @@ class UNet(nn.Module):
         self.stem_norm = nn.BatchNorm2d(top)
         self.top = _block(top, top)
         self.down = nn.ModuleList(nn.Sequential(_block(a, b, 2), _block(b, b)) for a, b in pairwise(widths))
+        self.bottom = nn.Sequential(*(_block(widths[-1], widths[-1]) for _ in range(bottom)))
         back = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.reduce = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in back)
         self.up = nn.ModuleList(_block(b, b) for _, b in back)
@@ -67,7 +76,7 @@ class UNet(nn.Module):
         Parameters
         ----------
         x : float (N, bands, H, W)
-            Normalised bands, zero where missing; H and W multiples of 32.
+            Normalised bands, zero where missing; H and W multiples of :attr:`multiple`.
         absent : float (N, bands), optional
             1 for each band that the input lacks.
 
@@ -85,16 +94,17 @@ class UNet(nn.Module):
         for down in self.down:
             skips.append(x)
             x = down(x)
+        x = self.bottom(x)
         for reduce, up, skip in zip(self.reduce, self.up, reversed(skips), strict=True):
             x = up(functional.interpolate(reduce(x), scale_factor=2.0, mode="nearest") + skip)
         return functional.pixel_shuffle(self.head(x), 2)
 
     def encoder(self) -> list[nn.Module]:
         """Modules that ``freeze_encoder`` and ``encoder_rate`` speak of."""
-        return [self.stem, self.stem_norm, self.top, self.down]
+        return [self.stem, self.stem_norm, self.top, self.down, self.bottom]
 
 
-def receptive_field(widths: Sequence[int]) -> int:
+def receptive_field(widths: Sequence[int], bottom: int = 0) -> int:
     """Reach of the net in one direction, pixels: how far away a pixel can matter to another."""
     reach, step = 1, 2  # the stem
     reach += step
@@ -102,6 +112,7 @@ def receptive_field(widths: Sequence[int]) -> int:
         reach += step  # strided convolution, at the finer grid
         step *= 2
         reach += step
+    reach += bottom * step
     for _ in widths[1:]:
         step //= 2
         reach += 2 * step  # nearest upsampling may shift by one coarse pixel, then a convolution

@@ -21,14 +21,18 @@ Tile = npt.NDArray[np.float32]
 
 
 class _Tiles:
-    """What ONNX Runtime's calibration asks for its input."""
+    """What ONNX Runtime's calibration asks for its input: tiles with all bands."""
 
-    def __init__(self, tiles: Sequence[npt.NDArray[np.float32]]) -> None:
+    def __init__(self, tiles: Sequence[npt.NDArray[np.float32]], optional: bool) -> None:
         self._left = iter(tiles)
+        self._optional = optional
 
     def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
         tile = next(self._left, None)
-        return None if tile is None else {"input": tile[None]}
+        if tile is None:
+            return None
+        more = {"absent": np.zeros((1, len(tile)), np.float32)} if self._optional else {}
+        return {"input": tile[None], **more}
 
 
 def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Sequence[Tile]) -> float:
@@ -60,18 +64,20 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
             f"[[train]] and [[scenes]]; found {len(calibrate)} and {len(check)}"
         )
     part = target.with_name(target.name + ".part")
+    full = OnnxModel(source, device="cpu")
     quantize_static(
         str(source),
         str(part),
-        _Tiles(calibrate),
+        _Tiles(calibrate, bool(full.card.optional)),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
         calibrate_method=CalibrationMethod.MinMax,
+        # Not the product with absent bands: it is tiny, and its ranges cannot be learned from whole products.
+        op_types_to_quantize=["Conv", "Add", "Relu", "Resize", "Reshape", "Transpose"],
     )
     os.replace(part, target)
-    full = OnnxModel(source, device="cpu")
     card = json.loads(source.with_suffix(".json").read_text("utf-8"))
     card.pop("sha256")
     card["name"] += "-int8"

@@ -78,6 +78,7 @@ class ModelSpec:
     """The net: see :class:`cloudmask.train.net.UNet`."""
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    bottom: int = 0
     features: tuple[str, ...] = ()
     transform: str = "sqrt"
 
@@ -90,6 +91,7 @@ class AugmentSpec:
     band_gain: float = 0.03
     noise: float = 0.003
     scale: float = 0.3
+    sharpness: float = 0.0
     turn: bool = True
     missing: float = 0.1
     band_sets: tuple[tuple[str, ...], ...] = ()
@@ -134,6 +136,8 @@ class ExportSpec:
         Title in the card.
     bands : tuple of str
         Bands it takes; none means all of the recipe's.
+    optional : tuple of str
+        Of these, bands that a product may lack; ``augment.band_sets`` should have taught it to do without.
     rank : int
         Rank in the card: among models that fit a product, the highest is the default.
     int8 : bool
@@ -146,6 +150,7 @@ class ExportSpec:
     name: str
     title: str = ""
     bands: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     rank: int = 0
     int8: bool = False
     offsets: tuple[float, ...] = ()
@@ -225,7 +230,10 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     try:
         level, bands = parse_level(recipe.level), parse_bands(recipe.bands)
         sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
-        exports = tuple(dataclasses.replace(e, bands=parse_bands(e.bands)) for e in recipe.exports)
+        exports = tuple(
+            dataclasses.replace(e, bands=parse_bands(e.bands), optional=parse_bands(e.optional))
+            for e in recipe.exports
+        )
     except InputError as error:
         raise UsageError(f"{where}: {error}") from error
     absent = [b for b in bands if b not in LEVEL_BANDS[level]]
@@ -263,6 +271,14 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     for export in exports:
         inside = set(export.bands) <= set(bands)
         _require(inside, where, "exports.bands", f"subsets of {', '.join(bands)}", export.bands)
+        there = export.bands or bands
+        _require(
+            set(export.optional) < set(there),
+            where,
+            "exports.optional",
+            f"some, but not all, of {', '.join(there)}",
+            export.optional,
+        )
         _require(len(export.offsets) in (0, 4), where, "exports.offsets", "four numbers", export.offsets)
     augment = dataclasses.replace(recipe.augment, band_sets=sets)
     return dataclasses.replace(recipe, level=level, bands=bands, augment=augment, exports=exports)

@@ -142,7 +142,15 @@ def _export(
     for spec in recipe.exports or (ExportSpec(recipe.name),):
         path = folder / f"{spec.name}.onnx"
         extra = {"rank": spec.rank, **({"title": spec.title} if spec.title else {})}
-        export_model(best, path, keep=spec.bands, name=spec.name, offsets=spec.offsets, extra=extra)
+        export_model(
+            best,
+            path,
+            keep=spec.bands,
+            optional=spec.optional,
+            name=spec.name,
+            offsets=spec.offsets,
+            extra=extra,
+        )
         paths.append(path)
         if spec.int8:
             model = OnnxModel(path, device="cpu")

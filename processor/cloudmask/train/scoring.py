@@ -13,7 +13,7 @@ import torch
 from ..classes import SURFACE_CLASSES, CloudClass
 from ..metrics import confusion, dice
 from .batches import Normalisation
-from .net import MULTIPLE, UNet
+from .net import UNet
 from .pool import PatchSet
 from .sample import IGNORE, ByteArray, FloatArray, bands_there
 
@@ -30,7 +30,7 @@ def predict_probabilities(net: UNet, normalisation: Normalisation, values: Float
     """Probabilities (4, rows, cols) of reflectance (bands, rows, cols) of any size."""
     device = next(net.parameters()).device
     rows, cols = values.shape[1:]
-    pads = [(0, -rows % MULTIPLE), (0, -cols % MULTIPLE)]
+    pads = [(0, -rows % net.multiple), (0, -cols % net.multiple)]
     padded = np.pad(values.astype(np.float32), [(0, 0), *pads], "symmetric")
     absent = ~bands_there(values)
     x = normalisation.apply(torch.from_numpy(padded[None])).to(device)

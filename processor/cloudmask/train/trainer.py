@@ -34,7 +34,7 @@ def build_net(recipe: Recipe, normalisation: Normalisation) -> UNet:
     if recipe.model.features:
         n = normalisation
         indices = Indices(recipe.bands, recipe.model.features, n.mean, n.std, n.transform)
-    return UNet(len(recipe.bands), recipe.model.widths, indices)
+    return UNet(len(recipe.bands), recipe.model.widths, indices, recipe.model.bottom)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -296,14 +296,13 @@ class Checkpoint:
         Raises
         ------
         UsageError
-            If the widths or features differ.
+            If the widths, the depth or the features differ.
         """
-        if (
-            recipe.model.widths != self.recipe.model.widths
-            or recipe.model.features != self.recipe.model.features
-        ):
+        ours, theirs = self.recipe.model, recipe.model
+        if (ours.widths, ours.bottom, ours.features) != (theirs.widths, theirs.bottom, theirs.features):
             raise UsageError(
-                f"{self.path}: --init needs the same model.widths and model.features as this recipe's"
+                f"{self.path}: --init needs the same model.widths, model.bottom and model.features as "
+                "this recipe's"
             )
         weights = dict(self.data["average"])
         places = [self.recipe.bands.index(b) if b in self.recipe.bands else -1 for b in recipe.bands]
