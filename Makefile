@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := demo
+# One release, so that a check does the same wherever it runs; the extra itself takes any from 2.4 on.
+TORCH ?= torch==2.13.0
 
 .PHONY: demo test lint install scores train-smoke clean
 
@@ -32,7 +34,7 @@ lint: install
 
 # Simulate, train a tiny network, export it, mask with it, and ask for more than a constant could reach.
 train-smoke: install
-	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	$(BIN)/python -m pip install --quiet $(TORCH) && $(BIN)/python -m pip install --quiet --editable '.[train]'
 	$(BIN)/python -m pytest -q tests/test_train_smoke.py
 
 # Score and rewrite the table in README.md; ../shared/data holds the real imagery where there is any.

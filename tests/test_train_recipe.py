@@ -59,6 +59,25 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, named: str | Non
         load_recipe(path)
 
 
+def test_a_recipe_may_differ_from_another(tmp_path: Path) -> None:
+    base = load_recipe(write(tmp_path, GOOD))
+    other = tmp_path / "other.toml"
+    other.write_text(
+        'base = "recipe.toml"\nname = "other"\n[schedule]\nbatch = 3\n[[train]]\nkind = "arrays"\n', "utf-8"
+    )
+    found = load_recipe(other)
+    assert (found.name, found.bands, found.schedule.batch) == ("other", base.bands, 3)
+    assert found.schedule.crop == base.schedule.crop
+    assert [s.kind for s in found.train] == ["arrays"]
+
+
+@pytest.mark.parametrize("base", ['"none.toml"', "3", '"recipe.toml"'])
+def test_a_base_that_is_none(tmp_path: Path, base: str) -> None:
+    path = write(tmp_path, f"base = {base}\n" + GOOD)
+    with pytest.raises(UsageError, match=r"none\.toml: cannot read|key 'base': expected the file"):
+        load_recipe(path)
+
+
 def test_l2a_has_no_cirrus_band(tmp_path: Path) -> None:
     text = GOOD.replace('"l1c"', '"L2A"').replace('"B8"', '"B10"')
     with pytest.raises(UsageError, match="L2A has no band B10"):
@@ -72,5 +91,5 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_shipped_recipes_are_valid() -> None:
     folder = Path(__file__).parent.parent / "recipes"
-    recipes = [load_recipe(p) for p in sorted(folder.glob("*.toml"))]
+    recipes = [load_recipe(p) for p in sorted(folder.rglob("*.toml"))]
     assert {r.name for r in recipes} >= {"smoke", "cloudmask-l1c"}

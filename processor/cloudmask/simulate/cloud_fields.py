@@ -30,7 +30,8 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 
 def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
     """Heaps: excess of a field over a threshold, from compact to ragged, with shreds and haze around."""
-    scale = _between(rng, 2.0, 15.0)
+    # From scattered puffs of a few hundred metres to fields organised over the whole scene.
+    scale = _between(rng, 0.6, 15.0)
     field = power_law(rng, shape, float(rng.uniform(3.2, 3.8)), outer=scale / pixel, inner=RADIATIVE / pixel)
     detail = _octaves(rng, shape, pixel, 0.5 * scale)
     field += np.float32(rng.uniform(0.0, 0.2)) * detail

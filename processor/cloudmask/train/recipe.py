@@ -204,19 +204,43 @@ class Recipe:
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
+    A recipe with the key ``base``, another recipe's file name relative to its own, differs from that one
+    in what it says: its tables are laid over the base's, its values and lists of tables take their place.
+
     Raises
     ------
     UsageError
         If the file is not TOML, or a key or value is not what a recipe has; the message names it.
     """
+    recipe = _build(Recipe, _read(path), str(path))
+    return check_recipe(recipe, str(path))
+
+
+_MOST_BASES = 8
+
+
+def _read(path: Path, depth: int = 0) -> dict[str, Any]:
+    """The recipe's keys and values, laid over those of its base."""
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot read the recipe: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from error
-    recipe = _build(Recipe, raw, str(path))
-    return check_recipe(recipe, str(path))
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    if not isinstance(base, str) or depth == _MOST_BASES:
+        raise UsageError(f"{path}: key 'base': expected the file of another recipe, found {base!r}")
+    return _overlay(_read(path.parent / base, depth + 1), raw)
+
+
+def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _overlay(out[key], value) if both else value
+    return out
 
 
 def check_recipe(recipe: Recipe, where: str) -> Recipe:

@@ -1,0 +1,61 @@
+"""How much a mask depends on the tiles it was made in.
+
+    python benchmarks/tiles.py MODEL [MODEL ...] [--sizes 256,1024] [--seeds 3]
+
+Masks simulated cloudy scenes of 1536 x 1536 pixels at the model's own spacing with both sizes of tile, and
+prints the share of pixels whose class differs. Networks tied to one size of tile have nothing to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from cloudmask import load_model, mask_array
+from cloudmask.simulate.scene import SceneSpec, simulate_scene
+
+SIDE = 1536
+SKIES = (("cumulus",), ("cumulus", "cirrus"), ("stratocumulus",), ("altocumulus",))
+
+
+def main() -> None:
+    """Simulate, mask twice, compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--sizes", default="256,1024")
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    small, large = (int(s) for s in arguments.sizes.split(","))
+    for name in arguments.models:
+        model = load_model(name, device="cpu")
+        shares = []
+        for seed in range(arguments.seeds):
+            sky = SKIES[seed % len(SKIES)]
+            spec = SceneSpec(970000 + seed, model.card.level, SIDE, model.card.gsd, clouds=sky)
+            scene = simulate_scene(spec)
+            first, second = (
+                mask_array(
+                    scene.reflectance,
+                    scene.bands,
+                    gsd=spec.gsd,
+                    level=spec.level,
+                    model=name,
+                    tile_size=size,
+                    probabilities=False,
+                ).classes
+                for size in (small, large)
+            )
+            shares.append(float((first != second).mean()))
+            print(f"{model.card.name}: {' and '.join(sky)}: {shares[-1]:.3%} differ", flush=True)
+        tile = model.card.tile
+        print(
+            f"{model.card.name}: {np.mean(shares):.3%} of pixels differ, tiles of {small} and {large} px "
+            f"(margin {tile.margin}, blind {tile.blind})"
+        )
+
+
+if __name__ == "__main__":
+    main()
