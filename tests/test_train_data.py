@@ -16,6 +16,26 @@ from cloudmask.train.turns import possible_turns
 BANDS = ("B02", "B04", "B08", "B10", "B11")
 
 
+def test_sharpness_changes_edges_but_neither_level_nor_absent_bands() -> None:
+    torch = pytest.importorskip(
+        "torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'"
+    )
+    from cloudmask.train.augment import sharpen
+    from cloudmask.train.recipe import AugmentSpec
+
+    batch = torch.ones(12, 3, 16, 16)
+    batch[:, 1, :, 8:] = 2.0
+    batch[:, 2] = 0.0
+    before = batch.clone()
+    after = sharpen(np.random.default_rng(0), batch, AugmentSpec(sharpness=0.5))
+    assert torch.equal(after[:, [0, 2]], before[:, [0, 2]])
+    steps = (after[:, 1, 8, 8] - after[:, 1, 8, 7]).numpy()
+    assert (steps == 1).sum() in range(2, 11)  # about half are left alone
+    assert steps.min() < 0.95
+    assert steps.max() > 1.02
+    assert torch.allclose(after[:, 1, 8, [4, 12]], before[:, 1, 8, [4, 12]])
+
+
 @pytest.mark.parametrize("azimuth", [30.0, 80.0, 135.0, 170.0, math.nan])
 def test_turns_move_shadows_as_they_move_the_sun(azimuth: float) -> None:
     """A bar that points at the sun still does after every turn, and the sun stays in the east."""

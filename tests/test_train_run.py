@@ -172,15 +172,32 @@ def test_export_with_fewer_bands_has_a_card_that_runs(run: Path, tmp_path: Path)
         export_model(load_checkpoint(run / "best.pt"), tmp_path / "n.onnx", keep=("B11",))
 
 
+def test_export_that_does_without_optional_bands(run: Path, tmp_path: Path) -> None:
+    best = load_checkpoint(run / "best.pt")
+    path = export_model(best, tmp_path / "m.onnx", optional=("B08",))
+    batch = np.random.default_rng(0).standard_normal((1, 4, 32, 32)).astype(np.float32)
+    batch[:, 3] = 0
+    less = OnnxModel(path, device="cpu", bands=("B02", "B03", "B04"))
+    assert less.card.bands == ("B02", "B03", "B04")
+    told = less.predict(np.ascontiguousarray(batch[:, :3]))
+    untold = OnnxModel(path, device="cpu").predict(batch)
+    assert np.abs(told - untold).max() > 1e-3  # it matters that the net knows
+    folded = export_model(best, tmp_path / "n.onnx", keep=("B02", "B03", "B04"))
+    fewer = OnnxModel(folded, device="cpu").predict(np.ascontiguousarray(batch[:, :3]))
+    assert np.allclose(told, fewer, atol=1e-4)
+
+
 def test_exports_of_a_recipe(data: Path, tmp_path: Path) -> None:
     path = write(tmp_path, data)
     exports = (
-        '[[exports]]\nname = "a"\nint8 = true\n[[exports]]\nname = "b"\nbands = ["B04", "B02"]\nrank = 3\n'
+        '[[exports]]\nname = "a"\nint8 = true\noptional = ["B08"]\n'
+        '[[exports]]\nname = "b"\nbands = ["B04", "B02"]\nrank = 3\n'
     )
     path.write_text(path.read_text("utf-8") + exports, "utf-8")
     out = tmp_path / "out"
     assert main(["train", str(path), "-o", str(out), "-q"]) == 0
-    assert OnnxModel(out / "a-int8.onnx", device="cpu").card.bands == ("B02", "B03", "B04", "B08")
+    int8 = OnnxModel(out / "a-int8.onnx", device="cpu").card
+    assert (int8.bands, int8.optional) == (("B02", "B03", "B04", "B08"), ("B08",))
     card = OnnxModel(out / "b.onnx", device="cpu").card
     assert (card.bands, card.rank) == (("B04", "B02"), 3)
 

@@ -100,7 +100,7 @@ def tile_spec(recipe: Recipe) -> dict[str, Any]:
     multiple = 2 ** len(recipe.model.widths)
     reach = receptive_field(recipe.model.widths, recipe.model.bottom)
     margin = -(-int(reach * _TRUSTED) // multiple) * multiple
-    return {"size": _TILE, "margin": margin, "blind": margin // 2, "multiple": multiple, "fixed": False}
+    return {"size": _TILE, "margin": margin, "blind": margin * 4 // 5, "multiple": multiple, "fixed": False}
 
 
 def model_card(
