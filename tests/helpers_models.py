@@ -81,7 +81,8 @@ def write_model(
     kind : str
         ``"identity"``: output plane i is input band i; ``"constant"``: `CONSTANT` everywhere;
         ``"blur"``: means over ``2 * REACH + 1`` pixels squared, zeros outside the tile;
-        ``"absent"``: identity with a second input, of which band i, 1 where absent, is added to plane i.
+        ``"absent"``: identity with a second input, of which band i, 1 where absent, is added to plane i;
+        ``"tied"``: the identity, in operators that do with tiles of `side` only.
     card_at : str
         ``"beside"`` (JSON), ``"metadata"`` (inside the ONNX file) or ``"nowhere"``.
     channels, planes : int, optional
@@ -127,7 +128,12 @@ def _graph(kind: str, channels: int, planes: int, side: int | None) -> onnx.Grap
         ]
         return helper.make_graph(nodes, kind, [source, told], [target], initialisers)
     node = helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[taps // 2] * 4)
-    return helper.make_graph([node], kind, [source], [target], initialisers)
+    nodes = [node]
+    if kind == "tied":
+        node.output[0] = "free"
+        nodes.append(helper.make_node("Reshape", ["free", "shape"], ["y"]))
+        initialisers.append(numpy_helper.from_array(np.array([-1, planes, side, side]), "shape"))
+    return helper.make_graph(nodes, kind, [source], [target], initialisers)
 
 
 @dataclass

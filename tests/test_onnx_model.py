@@ -14,6 +14,8 @@ from cloudmask import onnx_model
 from cloudmask.errors import DeviceError, ModelError
 from cloudmask.onnx_model import OnnxModel, resolve_device, thread_count
 
+TIED = {"size": 64, "margin": 8, "multiple": 64, "fixed": True}
+
 
 def test_identity_runs(tiny):
     model = OnnxModel(tiny, device="cpu", threads=1)
@@ -73,8 +75,11 @@ def test_no_such_file(tmp_path):
     [
         ({"channels": 6}, "the graph has 6 input bands, its card names 4 bands"),
         ({"planes": 3}, "the graph has 3 output planes, its card names 4 classes"),
-        ({"side": 96}, "the graph takes tiles of 96 px, its card says 64"),
-        ({"side": 64}, "so its card must say tile.fixed"),
+        ({"side": 96, "tile": TIED}, "the graph takes tiles of 96 px, its card says 64"),
+        (
+            {"side": 64, "kind": "tied"},
+            "its card allows tiles of 24 px, but the graph, exported for one size",
+        ),
     ],
 )
 def test_card_that_disagrees_with_the_graph(tmp_path, changes, text):
@@ -84,12 +89,18 @@ def test_card_that_disagrees_with_the_graph(tmp_path, changes, text):
 
 
 def test_fixed_size(tmp_path):
-    tile = {"size": 64, "margin": 8, "multiple": 64, "fixed": True}
-    model = OnnxModel(write_model(tmp_path, side=64, tile=tile), device="cpu")
+    model = OnnxModel(write_model(tmp_path, side=64, tile=TIED), device="cpu")
     assert model.predict(np.zeros((1, 4, 64, 64), np.float32)).shape == (1, 4, 64, 64)
     with pytest.raises(ModelError, match=r"failed on a batch of shape \(1, 4, 32, 32\) on cpu") as error:
         model.predict(np.zeros((1, 4, 32, 32), np.float32))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("card_at", ["beside", "metadata"])
+def test_a_graph_exported_for_one_size_takes_others_if_its_card_allows_them(tmp_path, card_at):
+    path = write_model(tmp_path, side=96, card_at=card_at)
+    batch = np.random.default_rng(0).random((2, 4, 40, 24), np.float32)
+    np.testing.assert_array_equal(OnnxModel(path, device="cpu").predict(batch), batch)
 
 
 def test_hash_of_the_card_is_checked(tmp_path):
@@ -121,10 +132,10 @@ def test_auto_falls_back_to_the_processor(tiny, monkeypatch, caplog):
     monkeypatch.setattr(onnx_model, "available_devices", lambda: ["cuda", "cpu"])
     real = onnx_model._session
 
-    def without_driver(path, device, threads):
+    def without_driver(path, device, threads, opened):
         if device == "cuda":
             raise DeviceError("device cuda cannot be used")
-        return real(path, device, threads)
+        return real(path, device, threads, opened)
 
     monkeypatch.setattr(onnx_model, "_session", without_driver)
     assert OnnxModel(tiny).device == "cpu"

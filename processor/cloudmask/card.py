@@ -65,15 +65,15 @@ class TileSpec:
     Attributes
     ----------
     size : int
-        Default side, pixels.
+        Largest side, pixels; by default.
     margin : int
         Pixels at an edge that are not to be trusted alone.
     blind : int
         Of these, pixels that are not to be trusted at all, next to the edge.
     multiple : int
-        Sides must be a multiple of this.
+        Sides must be a multiple of this; if it is `size`, the network takes that size only.
     fixed : bool
-        Whether only `size` is right, because the graph or its statistics depend on it.
+        Whether the user cannot choose another `size`, because the answer depends on it.
     """
 
     size: int
@@ -276,11 +276,12 @@ def _optional(card: _Reader, bands: Sequence[str], origin: str) -> tuple[str, ..
 
 
 def _tile(section: _Reader, origin: str) -> TileSpec:
+    size, fixed = section.whole("size", 16, _MAX_TILE), section.flag("fixed", default=False)
     tile = TileSpec(
-        size=section.whole("size", 16, _MAX_TILE),
+        size=size,
         margin=section.whole("margin", 0, _MAX_TILE // 2),
-        multiple=section.whole("multiple", 1, _MAX_TILE, default=1),
-        fixed=section.flag("fixed", default=False),
+        multiple=section.whole("multiple", 1, _MAX_TILE, default=size if fixed else 1),
+        fixed=fixed,
         blind=section.whole("blind", 0, _MAX_TILE // 2, default=0),
     )
     if tile.size % tile.multiple:

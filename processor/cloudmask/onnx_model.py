@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .card import METADATA_KEY, ModelCard, load_card, load_card_text
 from .errors import DeviceError, ModelError
+from .onnx_sides import open_sides, tied_side
 
 log = logging.getLogger(__name__)
 
@@ -117,25 +118,48 @@ class OnnxModel:
     ) -> None:
         if not path.is_file():
             raise ModelError(f"{path}: no such model file")
-        wanted = device
+        if card is None and path.with_suffix(".json").is_file():
+            card = load_card(path.with_suffix(".json"))
+        opened = None if card is None else _opened(path, card)
         self._device = resolve_device(device)
+        self._session = self._load(path, opened, device, threads)
+        if card is None:
+            card = _card_inside(path, self._session)
+            opened = _opened(path, card)
+            if opened is not None:
+                self._session = self._load(path, opened, device, threads)
+        _check_hash(path, card)
+        self._inputs, self._output = _check_graph(path, self._session, card)
+        self._card = card if bands is None else card.restricted(bands)
+        # Planes of the graph's first input that a batch brings, and the second input, if there is one.
+        self._places = [card.bands.index(b) for b in self._card.bands]
+        self._absent = np.array([[b not in self._card.bands for b in card.bands]], np.float32)
+        if opened is not None:
+            self._try_another_side(path)
+        log.info("model %s %s on %s", card.name, card.version, self._device)
+
+    def _load(self, path: Path, opened: bytes | None, wanted: str, threads: int) -> Any:
         try:
-            self._session = _session(path, self._device, threads)
+            return _session(path, self._device, threads, opened)
         except DeviceError:
-            if wanted != "auto":
+            if wanted != "auto" or self._device == "cpu":
                 raise
             # An installed provider whose driver is missing: auto falls back, and says so.
             log.warning("%s cannot be used on this machine; using the CPU", self._device)
             self._device = "cpu"
-            self._session = _session(path, "cpu", threads)
-        full = card or _find_card(path, self._session)
-        _check_hash(path, full)
-        self._inputs, self._output = _check_graph(path, self._session, full)
-        self._card = full if bands is None else full.restricted(bands)
-        # Planes of the graph's first input that a batch brings, and the second input, if there is one.
-        self._places = [full.bands.index(b) for b in self._card.bands]
-        self._absent = np.array([[b not in self._card.bands for b in full.bands]], np.float32)
-        log.info("model %s %s on %s", self._card.name, self._card.version, self._device)
+            return _session(path, "cpu", threads, opened)
+
+    def _try_another_side(self, path: Path) -> None:
+        """See that a graph exported for one side does with the smallest side its card allows."""
+        tile = self._card.tile
+        side = -(-(2 * tile.margin + 1) // tile.multiple) * tile.multiple
+        try:
+            self.predict(np.zeros((1, len(self._card.bands), side, side), np.float32))
+        except ModelError as error:
+            raise ModelError(
+                f"{path}: its card allows tiles of {side} px, but the graph, exported for one size, does not "
+                f"do with them: give that size as tile.size and as tile.multiple ({error})"
+            ) from error
 
     @property
     def card(self) -> ModelCard:
@@ -196,7 +220,19 @@ class OnnxModel:
         return result
 
 
-def _session(path: Path, device: str, threads: int) -> Any:
+def _opened(path: Path, card: ModelCard) -> bytes | None:
+    """The file with its tile size left open, where the graph declares one and the card allows others."""
+    content = path.read_bytes()
+    try:
+        side = tied_side(content)
+        if side is None or card.tile.size == card.tile.multiple:
+            return None
+        return open_sides(content)
+    except ValueError:  # no ONNX file, or an odd one: the runtime says what is wrong with it
+        return None
+
+
+def _session(path: Path, device: str, threads: int, opened: bytes | None = None) -> Any:
     ort = runtime()
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -208,7 +244,7 @@ def _session(path: Path, device: str, threads: int) -> Any:
     if device == "openvino":
         provider = (provider, _openvino_settings(threads))
     try:
-        session = ort.InferenceSession(str(path), sess_options=options, providers=[provider])
+        session = ort.InferenceSession(opened or str(path), sess_options=options, providers=[provider])
     except Exception as error:  # the runtime's own exception types are not public
         if device != "cpu" and PROVIDERS[device] in str(error):
             raise DeviceError(f"device {device} cannot be used: {_first_line(error)}") from error
@@ -248,15 +284,12 @@ def has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def _find_card(path: Path, session: Any) -> ModelCard:
-    beside = path.with_suffix(".json")
-    if beside.is_file():
-        return load_card(beside)
+def _card_inside(path: Path, session: Any) -> ModelCard:
     inside = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if inside is None:
         raise ModelError(
-            f"{path}: no model card: expected {beside.name} beside it or the key '{METADATA_KEY}' in its "
-            "metadata; docs/models.md says what a card holds"
+            f"{path}: no model card: expected {path.with_suffix('.json').name} beside it or the key "
+            f"'{METADATA_KEY}' in its metadata; docs/models.md says what a card holds"
         )
     return load_card_text(inside, f"{path} (metadata)")
 
@@ -305,15 +338,8 @@ def _check_graph(path: Path, session: Any, card: ModelCard) -> tuple[list[str], 
         )
     _check_axis(path, "input bands", node.shape[1], len(card.bands), "bands")
     for side in node.shape[2:]:
-        if isinstance(side, int) and side > 0:
-            if side != card.tile.size:
-                raise ModelError(
-                    f"{path}: the graph takes tiles of {side} px, its card says {card.tile.size}"
-                )
-            if not card.tile.fixed:
-                raise ModelError(
-                    f"{path}: the graph takes tiles of {side} px only, so its card must say tile.fixed"
-                )
+        if isinstance(side, int) and side > 0 and side != card.tile.size:
+            raise ModelError(f"{path}: the graph takes tiles of {side} px, its card says {card.tile.size}")
     shape = outputs[0].shape
     if len(shape) != 4:
         raise ModelError(f"{path}: expected an output (n, classes, rows, cols), found {shape}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
@@ -32,30 +33,32 @@ Progress = Callable[[int, int], None]
 """Called with tiles done and tiles in all; may raise to stop."""
 
 
-def tile_side(model: Model, options: Options, longest: int) -> int:
-    """Side of a tile for a scene whose longest side is `longest` pixels on the model's grid.
+def tile_axes(model: Model, options: Options, shape: tuple[int, int]) -> tuple[TileAxis, TileAxis]:
+    """Tiles along rows and along columns of a scene of some shape on the model's grid.
 
-    A network tied to one size keeps it; otherwise the size asked for, rounded up to what the
-    network accepts, and no larger than the scene needs.
+    On each axis as few as the size asked for allows, and no larger than so many need. So they depend on
+    the scene, the network and the size asked for, and on nothing else.
     """
     tile = model.card.tile
     wanted = options.tile_size or tile.size
-    if tile.fixed:
-        if wanted != tile.size:
-            log.warning("model %s works in tiles of %d px only; tile size kept", model.card.name, tile.size)
-        return tile.size
+    if tile.fixed and wanted != tile.size:
+        log.warning("model %s works in tiles of %d px only; tile size kept", model.card.name, tile.size)
+        wanted = tile.size
+    # A network tied to one size could not start its tiles at multiples of it and have them overlap.
+    place = 1 if tile.multiple == tile.size else tile.multiple
+    least = -(-(2 * tile.margin + place) // tile.multiple)
+    most = max(least, -(-wanted // tile.multiple))
 
-    def up(pixels: int) -> int:
-        return -(-pixels // tile.multiple) * tile.multiple
+    def axis(pixels: int) -> TileAxis:
+        def tiles(count: int) -> TileAxis:
+            return TileAxis(pixels, count * tile.multiple, tile.margin, place, tile.blind)
 
-    return max(min(up(wanted), up(longest)), up(2 * tile.margin + tile.multiple))
+        fewest = len(tiles(most).starts)
+        sides = range(least, most + 1)
+        smallest = bisect_left(sides, -fewest, key=lambda count: -len(tiles(count).starts))
+        return tiles(sides[smallest])
 
-
-def lattice(model: Model, size: int, side: int) -> TileAxis:
-    """Tiles of `side` pixels along an axis of `size` pixels of the model's grid."""
-    tile = model.card.tile
-    # A network tied to one size depends on the tile anyway; its lattice is as dense as it can be.
-    return TileAxis(size, side, tile.margin, 1 if tile.fixed else tile.multiple, tile.blind)
+    return axis(shape[0]), axis(shape[1])
 
 
 def predict(
@@ -135,8 +138,7 @@ class _Run:
 
     def __init__(self, source: Source, model: Model, options: Options, work: Grid, out: Grid) -> None:
         self.source, self.model, self.options, self.work, self.out = source, model, options, work, out
-        side = tile_side(model, options, max(work.shape))
-        self.rows, self.cols = lattice(model, work.rows, side), lattice(model, work.cols, side)
+        self.rows, self.cols = tile_axes(model, options, work.shape)
         self.classes = np.full(out.shape, int(CloudClass.MISSING), np.uint8)
         self.saturated = np.zeros(out.shape, bool)
         self.missing = np.zeros(out.shape, bool)

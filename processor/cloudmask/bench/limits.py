@@ -11,7 +11,7 @@ import numpy as np
 from ..catalog import load_model
 from ..onnx_model import thread_count
 from ..options import make_options
-from ..pipeline import lattice, tile_side
+from ..pipeline import tile_axes
 from ..safe import open_product
 
 
@@ -37,10 +37,10 @@ def infer(
     At most `most` tiles are run, and the time is scaled up.
     """
     loaded = load_model(model, device=device, threads=threads)
-    side = tile_side(loaded, make_options(tile_size=tile_size), max(rows, cols))
-    tiles = len(lattice(loaded, rows, side).starts) * len(lattice(loaded, cols, side).starts)
+    down, across = tile_axes(loaded, make_options(tile_size=tile_size), (rows, cols))
+    tiles = len(down.starts) * len(across.starts)
     size = max(1, loaded.batch_size)
-    shape = (size, len(loaded.card.bands), side, side)
+    shape = (size, len(loaded.card.bands), down.tile, across.tile)
     batch = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     loaded.predict(batch)
     calls = -(-min(tiles, most or tiles) // size)
@@ -52,7 +52,7 @@ def infer(
         "seconds": (time.perf_counter() - wall) * scale,
         "cpu_seconds": (time.process_time() - cpu) * scale,
         "tiles": tiles,
-        "tile": side,
+        "tile": down.tile,
         "measured_tiles": calls * size,
-        "tiled_pixels": tiles * side**2,
+        "tiled_pixels": tiles * down.tile * across.tile,
     }

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..bands import Level
 from ..errors import UsageError
 from ..safe import open_product
-from ..simulate.scene import SceneSpec, simulate_scene
+from ..simulate.scene import Scene, SceneSpec, simulate_scene
 
 _SEED = 5
 _CLOUDS = ("cumulus", "cirrus")
@@ -63,6 +63,11 @@ class Pixels:
         return cls(Path(path), tuple(bands), level, size, words)
 
 
+def benchmark_scene(size: int) -> Scene:
+    """The simulated scene of every benchmark, `size` pixels a side, at 20 m."""
+    return simulate_scene(SceneSpec(_SEED, "L1C", size, _GSD, clouds=_CLOUDS, cover=_COVER))
+
+
 @contextmanager
 def benchmark_pixels(size: int, product: Path | None, threads: int) -> Iterator[Pixels]:
     """Make the pixels in a temporary folder that lasts as long as the context.
@@ -86,7 +91,7 @@ def benchmark_pixels(size: int, product: Path | None, threads: int) -> Iterator[
     with TemporaryDirectory(prefix="cloudmask-bench-") as folder:
         path = Path(folder) / "pixels.npy"
         if product is None:
-            scene = simulate_scene(SceneSpec(_SEED, "L1C", size, _GSD, clouds=_CLOUDS, cover=_COVER))
+            scene = benchmark_scene(size)
             np.save(path, scene.reflectance)
             text = f"simulated scene, {size} x {size} px, {' and '.join(_CLOUDS)}, seed {_SEED}"
             found = Pixels(path, scene.bands, "L1C", size, text)

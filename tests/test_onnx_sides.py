@@ -1,0 +1,94 @@
+"""Graphs exported for one tile size, opened for others."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from cloudmask.catalog import catalog
+from cloudmask.onnx_sides import open_sides, tied_side
+
+
+def network(rows, cols, *, listed=False):
+    """A convolution whose weights are as large as a tile and have as many dimensions."""
+    weights = numpy_helper.from_array(np.ones((2, 3, 9, 9), np.float32), "w")
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, rows, cols])]
+    if listed:
+        inputs.insert(0, helper.make_tensor_value_info("w", TensorProto.FLOAT, [2, 3, 9, 9]))
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["inner"], pads=[4] * 4),
+            helper.make_node("Relu", ["inner"], ["y"]),
+        ],
+        "net",
+        inputs,
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2, rows, cols])],
+        [weights],
+        value_info=[helper.make_tensor_value_info("inner", TensorProto.FLOAT, ["n", 2, rows, cols])],
+    )
+    return helper.make_model(graph, producer_name="a" * 300)
+
+
+def sizes(info):
+    return [d.dim_param or d.dim_value for d in info.type.tensor_type.shape.dim]
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_only_the_declared_sizes_change(listed):
+    before = network(64, 64, listed=listed)
+    opened = onnx.load_from_string(open_sides(before.SerializeToString()))
+    onnx.checker.check_model(opened, full_check=True)
+    assert sizes(opened.graph.input[-1]) == ["n", 3, "rows", "cols"]
+    assert sizes(opened.graph.output[0]) == ["n", 2, "rows", "cols"]
+    if listed:
+        assert sizes(opened.graph.input[0]) == [2, 3, 9, 9]
+    for model in (before, opened):
+        model.graph.input[-1].ClearField("type")
+        model.graph.output[0].ClearField("type")
+        del model.graph.value_info[:]
+    assert opened == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols", "side"), [(64, 64, 64), ("h", "w", None), (300, "w", 300), (None, None, None)]
+)
+def test_tied_side(rows, cols, side):
+    for listed in (False, True):
+        assert tied_side(network(rows, cols, listed=listed).SerializeToString()) == side
+
+
+def test_tiles_that_are_not_square():
+    with pytest.raises(ValueError, match="expected square tiles"):
+        tied_side(network(64, 32).SerializeToString())
+
+
+def test_the_network_of_dlr():
+    path = next(e.path for e in catalog() if e.card.name == "dlr-unet-6b-l1c")
+    if path is None:
+        pytest.skip("the package with DLR's models is not installed")
+    content = path.read_bytes()
+    assert tied_side(content) == 256
+    assert tied_side(open_sides(content)) is None
+
+
+@given(st.binary(max_size=80))
+def test_anything_else_is_a_value_error_or_untouched(content):
+    try:
+        opened = open_sides(content)
+    except ValueError:
+        return
+    assert tied_side(opened) is None
+
+
+@given(st.integers(0, 2000))
+def test_a_file_that_is_cut_off(end):
+    content = network(64, 64).SerializeToString()
+    if end < len(content):
+        with contextlib.suppress(ValueError):
+            assert tied_side(content[:end]) in (None, 64)
