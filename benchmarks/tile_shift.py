@@ -1,12 +1,13 @@
 """How much a network's answer depends on where its tiles lie, and how large they are.
 
-    python benchmarks/tile_shift.py [--model dlr-unet-6b-l1c] [--sizes 256,512,768] [--size 2048] [IMAGE.npz ...]
+    python benchmarks/tile_shift.py [--model NAME] [--sizes 256,512,768] [--size 2048] [IMAGE.npz ...]
 
 For each image and each largest tile side: the share of pixels whose class changes when the image, and
-with it the lattice of tiles, begins 56 or 100 pixels later (a rim of 32 pixels, which loses what it saw beyond,
-is left out), the share that has the class it has with the first size, and the mean Dice over the classes
-the network has, against the truth or the labels. Images are the benchmark's simulated scene and files as
-``cloudmask evaluate --kind pairs`` reads them (``x``, ``bands`` and perhaps ``y``), at their own spacing.
+with it the lattice of tiles, begins 56 or 100 pixels later (a rim of 32 pixels, which loses what it saw
+beyond, is left out), the share that has the class it has with the first size, and the mean Dice over the
+classes the network has, against the truth or the labels. Images are the benchmark's simulated scene and
+files as ``cloudmask evaluate --kind pairs`` reads them (``x``, ``bands`` and perhaps ``y``), at their own
+spacing.
 """
 
 from __future__ import annotations
