@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,13 @@ import numpy.typing as npt
 from .bands import LEVEL_BANDS, Level, parse_bands, parse_level
 from .classes import SURFACE_CLASSES, CloudClass, parse_class
 from .errors import InputError, ModelError
+from .json_reader import LARGEST, JsonReader
 
 METADATA_KEY = "cloudmask_card"
 Transform = Literal["none", "sqrt"]
 Activation = Literal["none", "softmax"]
 
 _MAX_TILE = 4096
-_LARGEST = 1e30  # Beyond it a mean or deviation leaves the range of float32.
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def parse_card(data: object, origin: str) -> ModelCard:
     ModelError
         Naming the file, the key, what was expected and what was found.
     """
-    card = _Reader(data, origin, "card")
+    card = JsonReader(data, origin, "card")
     name = card.text("name")
     level_name, band_names = card.text("level"), card.texts("bands")
     try:
@@ -205,7 +205,7 @@ def parse_card(data: object, origin: str) -> ModelCard:
         mean=section.numbers("mean", count, default=0.0),
         std=section.numbers("std", count, default=1.0),
     )
-    if min(spec.std) < 1 / _LARGEST:
+    if min(spec.std) < 1 / LARGEST:
         raise ModelError(f"{origin}: key 'input.std': expected positive numbers, found {min(spec.std):g}")
 
     section = card.section("output")
@@ -262,7 +262,7 @@ def load_card(path: Path) -> ModelCard:
     return load_card_text(text, str(path))
 
 
-def _optional(card: _Reader, bands: Sequence[str], origin: str) -> tuple[str, ...]:
+def _optional(card: JsonReader, bands: Sequence[str], origin: str) -> tuple[str, ...]:
     if not card.has("optional"):
         return ()
     names = card.texts("optional")
@@ -275,7 +275,7 @@ def _optional(card: _Reader, bands: Sequence[str], origin: str) -> tuple[str, ..
     return tuple(b for b in bands if b in names)
 
 
-def _tile(section: _Reader, origin: str) -> TileSpec:
+def _tile(section: JsonReader, origin: str) -> TileSpec:
     size, fixed = section.whole("size", 16, _MAX_TILE), section.flag("fixed", default=False)
     tile = TileSpec(
         size=size,
@@ -299,7 +299,7 @@ def _tile(section: _Reader, origin: str) -> TileSpec:
     return tile
 
 
-def _location(card: _Reader) -> Mapping[str, str]:
+def _location(card: JsonReader) -> Mapping[str, str]:
     if not card.has("file"):
         return {}
     section = card.section("file")
@@ -310,77 +310,3 @@ def _location(card: _Reader) -> Mapping[str, str]:
             f"found {location['module']!r}"
         )
     return location
-
-
-class _Reader:
-    """Typed access to a JSON object with errors that name file and key."""
-
-    def __init__(self, data: object, origin: str, where: str) -> None:
-        if not isinstance(data, dict):
-            raise ModelError(
-                f"{origin}: {where}: expected a JSON object with keys and values, found {type(data).__name__}"
-            )
-        self._data: dict[str, Any] = data
-        self.origin = origin
-        self._where = "" if where == "card" else where + "."
-
-    def has(self, key: str) -> bool:
-        return key in self._data
-
-    def _fail(self, key: str, expected: str, found: object) -> ModelError:
-        return ModelError(f"{self.origin}: key '{self._where}{key}': expected {expected}, found {found!r}")
-
-    def _get(self, key: str, expected: str, default: Any = None) -> Any:
-        if key in self._data:
-            return self._data[key]
-        if default is None:
-            raise ModelError(f"{self.origin}: key '{self._where}{key}' is missing; expected {expected}")
-        return default
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._get(key, "text", default)
-        if not isinstance(value, str) or (default is None and not value.strip()):
-            raise self._fail(key, "text", value)
-        return value
-
-    def texts(self, key: str) -> list[str]:
-        value = self._get(key, "a list of names")
-        if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-            raise self._fail(key, "a list of names", value)
-        return value
-
-    def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
-        value = self._get(key, f"a number from {low:g} to {high:g}", default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            raise self._fail(key, f"a number from {low:g} to {high:g}", value)
-        return value
-
-    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        value = self.number(key, low, high, default)
-        if not float(value).is_integer():
-            raise self._fail(key, "a whole number", value)
-        return int(value)
-
-    def numbers(self, key: str, count: int, default: float) -> tuple[float, ...]:
-        value = self._get(key, f"{count} numbers", [default] * count)
-        good = isinstance(value, list) and all(
-            isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) <= _LARGEST for v in value
-        )
-        if not good or len(value) != count:
-            raise self._fail(key, f"{count} numbers, one a band", value)
-        return tuple(float(v) for v in value)
-
-    def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-        value = self._get(key, " or ".join(allowed), default)
-        if value not in allowed:
-            raise self._fail(key, " or ".join(allowed), value)
-        return str(value)
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self._data.get(key, default)
-        if not isinstance(value, bool):
-            raise self._fail(key, "true or false", value)
-        return value
-
-    def section(self, key: str) -> _Reader:
-        return _Reader(self._get(key, "an object"), self.origin, f"{self._where}{key}")
