@@ -149,6 +149,23 @@ def test_init_takes_weights_bands_and_freezes_the_encoder(run: Path, data: Path,
     assert new.normalisation.mean[1] == old.normalisation.mean[2]
 
 
+def test_a_share_of_the_first_weights_stays(run: Path, data: Path, tmp_path: Path) -> None:
+    recipe = write(tmp_path, data, 'select = "last"\nanchor = 0.25')
+    assert main(["train", str(recipe), "-o", str(tmp_path / "no"), "-q"]) == 2  # nothing to be anchored to
+    out = tmp_path / "out"
+    assert main(["train", str(recipe), "-o", str(out), "-q", "--init", str(run / "best.pt")]) == 0
+    first, last = load_checkpoint(run / "best.pt"), load_checkpoint(out / "last.pt")
+    mixed = last.blended(load_checkpoint(out / "init.pt"), 0.25)
+    name = "head.weight"
+    expected = 0.75 * last.data["average"][name] + 0.25 * first.data["average"][name]
+    assert torch.allclose(mixed.data["average"][name], expected)
+    export_model(mixed, tmp_path / "tiny.onnx")
+    batch = np.random.default_rng(0).standard_normal((1, 4, 32, 32)).astype(np.float32)
+    shipped, ours = (OnnxModel(f / "tiny.onnx", device="cpu").predict(batch) for f in (out, tmp_path))
+    assert np.allclose(shipped, ours, atol=1e-5)
+    assert not np.allclose(shipped, OnnxModel(run / "tiny.onnx", device="cpu").predict(batch), atol=1e-4)
+
+
 def test_early_stopping(data: Path, tmp_path: Path) -> None:
     recipe = write(tmp_path, data, "patience = 1")
     text = (

@@ -118,7 +118,7 @@ def model_card(
     card: dict[str, Any] = {
         "name": name,
         "title": recipe.title or name,
-        "version": "1.0.0",
+        "version": recipe.version,
         "level": recipe.level,
         "bands": list(keep),
         **({"optional": list(optional)} if optional else {}),

@@ -56,6 +56,7 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
     UsageError
         If there is nothing to calibrate or check with.
     """
+    import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     if not calibrate or not check:
@@ -65,6 +66,7 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
         )
     part = target.with_name(target.name + ".part")
     full = OnnxModel(source, device="cpu")
+    convolutions = [n.name for n in onnx.load(str(source)).graph.node if n.op_type == "Conv"]
     quantize_static(
         str(source),
         str(part),
@@ -74,8 +76,10 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
         weight_type=QuantType.QInt8,
         per_channel=True,
         calibrate_method=CalibrationMethod.MinMax,
-        # Not the product with absent bands: it is tiny, and its ranges cannot be learned from whole products.
-        op_types_to_quantize=["Conv", "Add", "Relu", "Resize", "Reshape", "Transpose"],
+        # Only convolutions, and neither the first nor the last: sums of skips and the logits lose most by
+        # rounding. Twice as fast as float32 all the same; with everything in int8 it would be 2.7 times.
+        op_types_to_quantize=["Conv"],
+        nodes_to_exclude=[convolutions[0], convolutions[-1]],
     )
     os.replace(part, target)
     card = json.loads(source.with_suffix(".json").read_text("utf-8"))

@@ -100,7 +100,12 @@ class AugmentSpec:
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """Length and pace of a run."""
+    """Length and pace of a run, and which weights are exported.
+
+    `select` is the epoch: ``best`` by the selection score, or the ``last``. With `anchor`, a share of the
+    weights that the run started from (``--init``) is mixed in, which keeps what they knew and the run's data
+    do not show (Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models").
+    """
 
     epochs: int = 30
     steps: int = 200
@@ -113,6 +118,8 @@ class ScheduleSpec:
     patience: int = 0
     freeze_encoder: bool = False
     encoder_rate: float = 1.0
+    select: str = "best"
+    anchor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -162,8 +169,8 @@ class Recipe:
 
     Attributes
     ----------
-    name : str
-        Name of the model that comes out.
+    name, version : str
+        Name and version of the model that comes out.
     level : "L1C" or "L2A"
         Level of all imagery.
     bands : tuple of str
@@ -186,6 +193,7 @@ class Recipe:
     gsd: float = 20.0
     patch: int = 256
     seed: int = 0
+    version: str = "1.0.0"
     title: str = ""
     licence: str = "Apache-2.0"
     citation: str = ""
@@ -284,6 +292,9 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         "none or sqrt",
         recipe.model.transform,
     )
+    schedule = recipe.schedule
+    _require(schedule.select in ("best", "last"), where, "schedule.select", "best or last", schedule.select)
+    _require(0 <= schedule.anchor < 1, where, "schedule.anchor", "0 to 1, without 1", schedule.anchor)
     for spec in (*recipe.train, *recipe.validation, *recipe.scenes):
         _require(spec.kind in SOURCE_KINDS, where, "kind", " or ".join(SOURCE_KINDS), spec.kind)
         _require(spec.labels in LABEL_KINDS, where, "labels", " or ".join(LABEL_KINDS), spec.labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from .simulation import fingerprint
 from .sources import Joined, open_source
 from .trainer import Trainer, load_checkpoint, write_text
 
+_INIT = "init.pt"
 _PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
 
 
@@ -117,6 +119,8 @@ def train(
     scenes = Joined([s for _, s in open_all(recipe.scenes, False)])
     trainer = Trainer(recipe, folder, Batches(recipe, training), validation, scenes, device)
     state = trainer.resume() if resume else trainer.start(init)
+    if recipe.schedule.anchor > 0 and not resume:
+        keep_init(init, folder / _INIT)
 
     def report(row: dict[str, Any]) -> None:
         scores = row["validation"]
@@ -133,15 +137,39 @@ def train(
     return _export(recipe, folder, training, scenes, say)
 
 
+def keep_init(init: Path | None, copy: Path) -> None:
+    """Copy the first weights into the run folder, where the export looks for them.
+
+    Raises
+    ------
+    UsageError
+        If there are none.
+    OutputError
+        If the copy cannot be written.
+    """
+    if init is None:
+        raise UsageError("schedule.anchor mixes in the weights of --init; name a checkpoint there")
+    try:
+        shutil.copyfile(init, copy)
+    except OSError as error:
+        raise OutputError(f"{copy}: cannot write: {error.strerror}") from error
+
+
 def _export(
     recipe: Recipe, folder: Path, training: list[tuple[float, PatchSet]], scenes: PatchSet, say: Say
 ) -> Path:
-    """Write the models of the best epoch; returns the first."""
-    best = load_checkpoint(folder / "best.pt")
+    """Write the models of the epoch selected; returns the first."""
+    best = load_checkpoint(folder / f"{recipe.schedule.select}.pt")
+    if recipe.schedule.anchor > 0:
+        best = best.blended(load_checkpoint(folder / _INIT), recipe.schedule.anchor)
     paths = []
     for spec in recipe.exports or (ExportSpec(recipe.name),):
         path = folder / f"{spec.name}.onnx"
-        extra = {"rank": spec.rank, **({"title": spec.title} if spec.title else {})}
+        extra = {
+            "rank": spec.rank,
+            "version": recipe.version,
+            **({"title": spec.title} if spec.title else {}),
+        }
         export_model(
             best,
             path,

@@ -8,7 +8,7 @@ import math
 import os
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +267,25 @@ class Checkpoint:
         net = build_net(self.recipe, self.normalisation)
         net.load_state_dict(self.data["average"])
         return net.eval()
+
+    def blended(self, anchor: Checkpoint, share: float) -> Checkpoint:
+        """Give the checkpoint with a share of another's averaged weights mixed in.
+
+        Raises
+        ------
+        UsageError
+            If their nets or inputs differ.
+        """
+        ours, theirs = self.data["average"], anchor.data["average"]
+        same = self.recipe.bands == anchor.recipe.bands and self.normalisation == anchor.normalisation
+        if not same or {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
+            raise UsageError(
+                f"{anchor.path}: schedule.anchor needs the same bands and the same net as the run"
+            )
+        mixed = {
+            k: torch.lerp(v, theirs[k], share) if v.dtype.is_floating_point else v for k, v in ours.items()
+        }
+        return replace(self, data={**self.data, "average": mixed})
 
     def normalisation_for(self, recipe: Recipe) -> Normalisation:
         """Normalisation of this checkpoint for the bands of another recipe.
