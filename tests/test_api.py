@@ -150,7 +150,7 @@ def test_bands_in_any_order_and_more_than_needed(tiny):
 def test_a_model_that_does_without_is_chosen(dlr):
     result = mask_array(image(), BANDS, gsd=30, level="L1C", device="cpu", threads=2)
     assert result.model.name == "dlr-unet-4b-l1c"
-    with pytest.raises(ModelError, match=r"no L1C model does with the bands B02; these would do: dlr-"):
+    with pytest.raises(ModelError, match=r"no L1C model does with the bands B02; these would do: cloudmask-"):
         mask_array(image()[:1], ["B02"], gsd=30, level="L1C")
 
 

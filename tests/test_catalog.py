@@ -110,7 +110,7 @@ def test_folder_that_is_not_there(monkeypatch, tmp_path):
 
 
 def test_unknown_name_and_no_choice():
-    with pytest.raises(ModelError, match=r"no model 'x': expected an \.onnx file or one of dlr-"):
+    with pytest.raises(ModelError, match=r"no model 'x': expected an \.onnx file or one of cloudmask-"):
         load_model("x")
     with pytest.raises(ModelError, match="needs the processing level and the bands"):
         load_model()

@@ -118,7 +118,7 @@ def test_default_model_and_product_without_valid_pixels(run, tmp_path, dlr):
     code, _, err = run("run", root, "--device", "cpu")
     assert code == 0
     assert "no valid pixels" in err
-    assert "dlr-unet-6b-l1c" in err
+    assert "cloudmask-l1c" in err
 
 
 # Errors
@@ -198,7 +198,7 @@ def test_models_and_devices_are_4(run, safe, tmp_path):
     fails(
         run,
         4,
-        "no model 'best': expected an .onnx file or one of dlr-",
+        "no model 'best': expected an .onnx file or one of cloudmask-",
         "run",
         safe,
         "-o",
