@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cloudmask.bands import BAND_NAMES
-from cloudmask.simulate.scene import SceneSpec, simulate_scene
+from cloudmask.simulate.scene import simulate_scene
+from cloudmask.simulate.spec import SceneSpec
 from cloudmask.simulate.surfaces import ArraySurface
 
 PAIRS = Path(__file__).parents[1] / "../shared/data/real/pairs"

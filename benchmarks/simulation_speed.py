@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from cloudmask.bands import BAND_NAMES
-from cloudmask.simulate.scene import SceneSpec
+from cloudmask.simulate.spec import SceneSpec
 from cloudmask.simulate.streaming import simulate_scenes
 from cloudmask.simulate.surfaces import ArraySurface, Surface
 

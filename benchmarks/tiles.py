@@ -13,7 +13,8 @@ import argparse
 import numpy as np
 
 from cloudmask import load_model, mask_array
-from cloudmask.simulate.scene import SceneSpec, simulate_scene
+from cloudmask.simulate.scene import simulate_scene
+from cloudmask.simulate.spec import SceneSpec
 
 SIDE = 1536
 SKIES = (("cumulus",), ("cumulus", "cirrus"), ("stratocumulus",), ("altocumulus",))

@@ -10,7 +10,7 @@ from cloudmask.cli import main
 from cloudmask.errors import UsageError
 from cloudmask.simulate.product import ProductScene
 from cloudmask.simulate.safe_source import check_source
-from cloudmask.simulate.scene import SceneSpec
+from cloudmask.simulate.spec import SceneSpec
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cloudmask.bands import BAND_NAMES
-from cloudmask.simulate.scene import SceneSpec, simulate_scene
+from cloudmask.simulate.scene import simulate_scene
+from cloudmask.simulate.spec import SceneSpec
 from cloudmask.simulate.streaming import simulate_scenes
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,8 @@ from cloudmask.errors import InputError, UsageError
 from cloudmask.simulate.clouds import CLOUD_KINDS
 from cloudmask.simulate.covers import PAINTERS
 from cloudmask.simulate.landcover import BIOMES
-from cloudmask.simulate.scene import SceneSpec, simulate_scene
+from cloudmask.simulate.scene import simulate_scene
+from cloudmask.simulate.spec import SceneSpec
 from cloudmask.simulate.spectra import SEASONS
 from cloudmask.simulate.surfaces import ArraySurface
 from cloudmask.simulate.truth import Thresholds, classify

@@ -5,7 +5,7 @@ import pytest
 
 from cloudmask.simulate.atmosphere import Geometry
 from cloudmask.simulate.conditions import draw_conditions
-from cloudmask.simulate.scene import SceneSpec, simulate_scene
+from cloudmask.simulate.scene import simulate_scene
 from cloudmask.simulate.shadows import (
     LEVELS,
     light_layer,
@@ -14,6 +14,7 @@ from cloudmask.simulate.shadows import (
     thickness_index,
     thickness_scale,
 )
+from cloudmask.simulate.spec import SceneSpec
 from cloudmask.simulate.staging import StagedLayer
 from cloudmask.simulate.surfaces import ArraySurface
 from cloudmask.simulate.terrain import shade

@@ -13,7 +13,8 @@ from cloudmask import mask_array
 from cloudmask.classes import SURFACE_CLASSES
 from cloudmask.cli import main
 from cloudmask.metrics import confusion, dice
-from cloudmask.simulate.scene import SceneSpec, simulate_scene
+from cloudmask.simulate.scene import simulate_scene
+from cloudmask.simulate.spec import SceneSpec
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "smoke.toml"
 FLOOR = 0.55

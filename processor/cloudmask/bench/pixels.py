@@ -15,7 +15,8 @@ import numpy.typing as npt
 from ..bands import Level
 from ..errors import UsageError
 from ..safe import open_product
-from ..simulate.scene import Scene, SceneSpec, simulate_scene
+from ..simulate.scene import Scene, simulate_scene
+from ..simulate.spec import SceneSpec
 
 _SEED = 5
 _CLOUDS = ("cumulus", "cirrus")

@@ -86,7 +86,7 @@ def command(
     from ..simulate.safe_naming import Baseline, ProductNames
     from ..simulate.safe_tile import tile_grid
     from ..simulate.safe_writer import SENSING_TIME, write_safe
-    from ..simulate.scene import SceneSpec
+    from ..simulate.spec import SceneSpec
 
     kinds = None if clouds is None else () if clouds == "none" else tuple(clouds.split(","))
     spec = SceneSpec(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +10,8 @@ from .atmosphere import Atmosphere, Geometry
 from .clouds import CLOUD_KINDS
 from .fields import stream
 from .sensor import TRACK_AZIMUTH
+from .spec import SceneSpec
 from .spectra import SEASONS, Season
-
-if TYPE_CHECKING:
-    from .scene import SceneSpec
 
 SKIES: tuple[tuple[float, tuple[str, ...]], ...] = (
     # Weights of skies: about the frequency of kinds in ISCCP, with more of what masks find hard.

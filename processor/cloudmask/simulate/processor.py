@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -12,9 +11,7 @@ from scipy import ndimage
 from .atmosphere import band_atmosphere, to_surface
 from .conditions import Conditions
 from .fields import Array, block_mean, stream
-
-if TYPE_CHECKING:
-    from .scene import SceneSpec
+from .spec import SceneSpec
 
 
 class Processor:

@@ -18,7 +18,7 @@ from .fields import Array, block_mean, power_law, stream
 from .landcover import draw_surface
 from .processor import Processor
 from .render import Stage
-from .scene import SceneSpec
+from .spec import SceneSpec
 from .truth import Thresholds, classify
 
 SIMULATED_GSD = 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +14,9 @@ from .conditions import Conditions
 from .fields import Array, block_mean, spread, stream
 from .processor import Processor
 from .shadows import thickness_scale
+from .spec import SceneSpec
 from .staging import StagedLayer
 from .surfaces import Surface
-
-if TYPE_CHECKING:
-    from .scene import SceneSpec
 
 BLOCK = 8
 """Side in pixels of the blocks on which smooth quantities (sky light, surroundings) are computed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,7 @@ from .conditions import Conditions
 from .fields import Array, stream
 from .optics import Fluxes, anisotropy, particle, two_stream
 from .shadows import Lighting, light_layer, offset, penumbra, thickness_index, thickness_scale
-
-if TYPE_CHECKING:
-    from .scene import SceneSpec
+from .spec import SceneSpec
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 

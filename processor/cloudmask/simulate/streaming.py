@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 
-from .scene import Scene, SceneSpec, simulate_scene
+from .scene import Scene, simulate_scene
+from .spec import SceneSpec
 from .surfaces import Surface
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from .. import simulate
 from ..bands import BAND_NAMES, LEVEL_BANDS, Level
 from ..errors import UsageError
-from ..simulate.scene import SceneSpec, simulate_scene
+from ..simulate.scene import simulate_scene
+from ..simulate.spec import SceneSpec
 from ..simulate.surfaces import ArraySurface, Surface
 from .arrays import read_arrays
 from .recipe import SourceSpec
