@@ -7,6 +7,7 @@ import json
 import numpy as np
 import onnx
 import pytest
+from helpers_models import write_model
 from onnx import TensorProto, helper, numpy_helper
 
 from cloudmask.bench.contenders import Contender
@@ -71,6 +72,11 @@ def test_macs_of_convolutions(tmp_path):
     expected = (8 * 3 * 9 + 8 * 25 + 8 * 4 * 4) / 4
     assert macs_per_pixel(path, 64) == expected
     assert macs_per_pixel(path, 32) == expected
+
+
+def test_macs_of_a_network_that_is_told_of_absent_bands(tmp_path):
+    path = write_model(tmp_path, "told", kind="absent", optional=["B08"])
+    assert macs_per_pixel(path, 64) == 16  # four bands to four planes; the second input has two axes
 
 
 def test_macs_of_matrix_products(tmp_path):

@@ -50,9 +50,10 @@ def macs_per_pixel(path: Path, side: int) -> float:
     """
     onnx = import_onnx()
     model = onnx.load_from_string(_folded(path))
-    dims = model.graph.input[0].type.tensor_type.shape.dim
-    for dim, value in zip(dims, (1, dims[1].dim_value, side, side), strict=True):
-        dim.dim_value = value
+    for source in model.graph.input:  # the second, if any, tells of absent bands: (n, bands)
+        dims = source.type.tensor_type.shape.dim
+        for dim, value in zip(dims, (1, dims[1].dim_value, side, side), strict=False):
+            dim.dim_value = value
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     shapes: dict[str, list[int]] = {t.name: list(t.dims) for t in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
