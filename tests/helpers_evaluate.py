@@ -165,6 +165,20 @@ def write_taco(path: Path, samples: list[tuple[dict[str, object], np.ndarray, np
     return path
 
 
+def write_mlstac(path: Path, patches: dict[str, np.ndarray]) -> Path:
+    """Write a CloudSEN12+ ML-STAC file; patches are bands of image and labels by name."""
+    table, data = {}, b""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name, array in patches.items():
+        tif = write_tif(path.with_name("item.tif"), array)
+        table[name] = [len(data), tif.stat().st_size]
+        data += tif.read_bytes()
+        tif.unlink()
+    text = json.dumps(table).encode()
+    path.write_bytes((31011).to_bytes(2, "little") + len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
 def write_baetens(folder: Path, product: str, codes: np.ndarray) -> Path:
     """Write a scene of the CESBIO reference: its classification raster at 60 m."""
     return write_tif(

@@ -14,6 +14,7 @@ from helpers_evaluate import (
     write_cloudsen12_table,
     write_kappaset,
     write_manifest,
+    write_mlstac,
     write_npz,
     write_pixbox,
     write_taco,
@@ -207,6 +208,49 @@ def test_cloudsen12_plus_taco(tmp_path):
     assert (scene.labels[:, :3] == int(CloudClass.UNDEFINED)).all()
     decoded = np.array([1, 4, 3, 2], np.uint8)[kept]
     assert np.array_equal(scene.labels[:13, 3:], decoded[:13, 3:])
+
+
+def test_cloudsen12_plus_mlstac(tmp_path):
+    labels = random_codes(RNG, (512, 512), [0, 1, 2, 3])
+    image = np.full((13, 512, 512), 2500, np.uint16)
+    other = np.full((1, 512, 512), 1, np.uint16)
+    name = "ROI_0007__20190101T101031"
+    patches = {name: np.concatenate([image, labels[None].astype(np.uint16)])}
+    write_mlstac(tmp_path / "test" / "test_509_high.mlstac", patches)
+    write_mlstac(tmp_path / "train" / "train_509_high.mlstac", {"ROI_0008__a": patches[name]})
+    write_mlstac(tmp_path / "test" / "test_509_scribble.mlstac", {"ROI_0009__a": patches[name]})
+    (scene,) = open_reference(tmp_path, "cloudsen12", Selection())
+    assert (scene.name, scene.product, scene.level) == (name, "ROI_0007", "L1C")
+    assert scene.image is not None
+    assert scene.image().values.shape == (13, 512, 512)
+    np.testing.assert_allclose(scene.image().values, 0.25)
+    decoded = np.array([1, 4, 3, 2], np.uint8)[labels]
+    assert np.array_equal(scene.labels[:509, 3:], decoded[:509, 3:])
+    assert (scene.labels[509:] == int(CloudClass.UNDEFINED)).all()
+    assert (scene.labels[:, :3] == int(CloudClass.UNDEFINED)).all()
+
+    two = write_mlstac(tmp_path / "val_509_high.mlstac", {name: np.concatenate([patches[name], other])})
+    with pytest.raises(InputError, match=r"13 bands and a label, found 15 .*--label-band"):
+        open_reference(two, "cloudsen12", Selection(split="val"))
+    (scene,) = open_reference(two, "cloudsen12", Selection(split="val", label_band=14))
+    assert np.array_equal(scene.labels[:509, 3:], decoded[:509, 3:])
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (lambda b: b"WX" + b[2:], "no ML-STAC file"),
+        (lambda b: b[:7], "ends within its table"),
+        (lambda b: b[:20], "ends within its table"),
+        (lambda b: b[:-1], "ends within 'ROI_1__a'"),
+        (lambda b: b[:10] + b"[]" + b[12:], "expected a table of names"),
+    ],
+)
+def test_a_damaged_mlstac_is_refused(tmp_path, damage, text):
+    path = write_mlstac(tmp_path / "test_509_high.mlstac", {"ROI_1__a": np.zeros((14, 8, 8), np.uint16)})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=text):
+        open_reference(path, "cloudsen12", Selection())
 
 
 def test_a_file_that_is_no_taco_is_refused(tmp_path):

@@ -223,7 +223,7 @@ def test_tile_sides(wanted, pixels, tile, sides):
 @given(st.integers(1, 6000), st.integers(64, 1024), st.integers(0, 40), st.integers(1, 64), st.data())
 def test_tiles_are_no_more_and_no_larger_than_needed(pixels, wanted, margin, multiple, data):
     least = -(-(2 * margin + multiple) // multiple) * multiple
-    size = least + data.draw(st.integers(1, 5)) * multiple
+    size = max(least, -(-16 // multiple) * multiple) + data.draw(st.integers(1, 5)) * multiple
     net = model(10, size=size, margin=margin, multiple=multiple, blind=margin // 2)
     axis = tile_axes(net, Options(tile_size=wanted), (pixels, pixels))[0]
     largest = max(-(-wanted // multiple) * multiple, least)

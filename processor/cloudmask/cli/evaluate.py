@@ -51,6 +51,9 @@ PROTOCOLS = ("default", "kappamask", "cloudsen12", "cmix")
 @click.option(
     "--offset", type=float, help="Radiometric offset of KappaSet's digital numbers, if not by date."
 )
+@click.option(
+    "--label-band", type=click.IntRange(1), help="Band of the labels in .mlstac files that hold several."
+)
 @click.option("--title", help="What the report calls the set, in place of its own name.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many scenes, spread evenly.")
 @click.option(
@@ -90,6 +93,7 @@ def command(
     labels: str | None,
     classes: str | None,
     offset: float | None,
+    label_band: int | None,
     title: str | None,
     limit: int | None,
     bootstrap: int,
@@ -133,6 +137,7 @@ def command(
         limit=limit,
         offset=offset,
         title=title,
+        label_band=label_band,
     )
     request = Request(
         path=reference,

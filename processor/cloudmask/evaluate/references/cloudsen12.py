@@ -1,9 +1,10 @@
 """CloudSEN12 and CloudSEN12+: 509-pixel (and 2000-pixel) patches at 10 m, high-quality labels.
 
-Two layouts are read. The GeoTIFF layout of CloudSEN12: ``[high/]ROI_0001/<S2 id>/S2L1C.tif`` (or
+Three layouts are read. The GeoTIFF layout of CloudSEN12: ``[high/]ROI_0001/<S2 id>/S2L1C.tif`` (or
 ``S2L2A.tif``) with ``labels/manual_hq.tif`` and the other programs' masks beside it, and
-``cloudsen12_metadata.csv`` for the official split. And the TACO files of CloudSEN12+
-(``cloudsen12-l1c.0000.part.taco``): samples of an image and a label, with their metadata.
+``cloudsen12_metadata.csv`` for the official split. The TACO files of CloudSEN12+
+(``cloudsen12-l1c.0000.part.taco``): samples of an image and a label, with their metadata. And its
+older ML-STAC files (``test/test_509_high.mlstac``): image and label as bands of one raster.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import rasterio
 
 from ...bands import BAND_NAMES, LEVEL_BANDS, Level
 from ...classes import CLOUDSEN12
@@ -22,6 +24,7 @@ from ...grid import Grid
 from ..labels import LabelKind
 from ..raster import read_raster
 from ..scene import ClassArray, Image, Scene
+from .mlstac import part_of, read_mlstac
 from .registry import Selection, spread
 from .taco import Sample, read_taco
 
@@ -42,13 +45,22 @@ def read(path: Path, selection: Selection) -> Iterator[Scene]:
     """High-quality patches of one split."""
     if selection.split not in ("test", "val", "train", "all"):
         raise UsageError(f"--split: expected test, val, train or all, found '{selection.split}'")
-    tacos = [path] if path.is_file() else sorted(path.glob("*.taco"))
+    if path.is_file() and path.suffix == ".mlstac":
+        files, tacos = [path], []
+    else:
+        tacos = [path] if path.is_file() else sorted(path.glob("*.taco"))
+        files = [] if tacos else sorted(path.glob("**/*.mlstac"))
     if tacos:
         yield from _from_taco(tacos, selection)
         return
+    if files:
+        yield from _from_mlstac(files, selection)
+        return
     labels = sorted(path.glob("**/labels/manual_hq.tif"))
     if not labels:
-        raise InputError(f"{path}: neither .taco files nor labels/manual_hq.tif of the GeoTIFF layout found")
+        raise InputError(
+            f"{path}: neither .taco or .mlstac files nor labels/manual_hq.tif of the GeoTIFF layout found"
+        )
     rows = _metadata(path, selection.split)
     chosen = []
     for label in labels:
@@ -146,19 +158,63 @@ def _taco_scene(file: Path, sample: Sample) -> Scene:
         raise InputError(
             f"{file}: sample {sample.name}: expected an image and a label, found {len(sample.items)} item"
         )
-    codes, grid = read_raster(sample.items[1], bands=[1])
-    labels = codes[0].copy()
-    real = int(sample.facts.get("real_proj_shape", labels.shape[0]))
-    pad = labels.shape[0] - real
+    real = sample.facts.get("real_proj_shape")
+    return _padded_scene(
+        sample.name,
+        str(sample.facts.get("roi_id", sample.name)),
+        sample.items,
+        None if real is None else int(real),
+        level,
+        file,
+    )
+
+
+def _padded_scene(
+    name: str,
+    region: str,
+    items: tuple[str, ...],
+    real: int | None,
+    level: Level,
+    file: Path,
+    band: int = 1,
+) -> Scene:
+    """Scene of CloudSEN12+: GDAL paths of image and label, the label's band, pixels a side before padding."""
+    codes, grid = read_raster(items[1], bands=[band])
+    labels = codes[0].astype(np.uint8)
+    pad = 0 if real is None else labels.shape[0] - real
     if pad > 0:  # zeros on the left and at the bottom would read as clear
         labels[labels.shape[0] - pad :] = _PADDING
         labels[:, :pad] = _PADDING
     return Scene(
-        name=sample.name,
-        product=str(sample.facts.get("roi_id", sample.name)),
+        name=name,
+        product=region,  # patches of one region are not independent
         kind=LabelKind.HUMAN,
-        labels=_decode(labels, f"{file}: {sample.name}"),
+        labels=_decode(labels, f"{file}: {name}"),
         level=level,
         grid=Grid(grid.crs, grid.left, grid.top, 10.0, grid.pixel_size, *labels.shape),
-        image=partial(_image, sample.items[0], level),
+        image=partial(_image, items[0], level),
+    )
+
+
+def _from_mlstac(files: list[Path], selection: Selection) -> Iterator[Scene]:
+    found: dict[Path, tuple[Path, str]] = {}
+    for file in files:
+        part = part_of(file)
+        if part.quality == "high" and selection.split in ("all", part.split):
+            found |= {Path(name): (file, place) for name, place in read_mlstac(file).items()}
+    for key in spread(list(found), selection.limit):
+        file, place = found[key]
+        band = selection.label_band or _label_band(place, file)
+        region = key.name.split("__")[0]
+        yield _padded_scene(key.name, region, (place, place), part_of(file).size, "L1C", file, band)
+
+
+def _label_band(place: str, file: Path) -> int:
+    with rasterio.open(place) as raster:
+        count = int(raster.count)
+    if count == len(BAND_NAMES) + 1:
+        return count
+    raise InputError(
+        f"{file}: expected {len(BAND_NAMES)} bands and a label, found {count} bands; if several are labels, "
+        "one is drawn by people and others are predictions: see the set's card and choose with --label-band"
     )

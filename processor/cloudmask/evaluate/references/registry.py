@@ -36,6 +36,8 @@ class Selection:
         What the report calls the set, in place of its own name.
     offset : float or None
         Added to digital numbers, for sets that keep no record of the radiometric offset.
+    label_band : int or None
+        Band of the label, from 1, in rasters that hold image and several labels.
     """
 
     split: str = "test"
@@ -46,6 +48,7 @@ class Selection:
     limit: int | None = None
     offset: float | None = None
     title: str | None = None
+    label_band: int | None = None
 
 
 class Reader(Protocol):

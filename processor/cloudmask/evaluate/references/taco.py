@@ -72,7 +72,7 @@ def _table(stream: BinaryIO, start: int, path: Path) -> list[dict[str, Any]]:
     if head[:2] not in _MAGIC:
         raise InputError(
             f"{path}: no TACO file of version 1 (expected it to begin with WX or #y, found {head[:2]!r}); "
-            ".tacozip and .mlstac files are not read"
+            ".tacozip files are not read"
         )
     offset, length = int.from_bytes(head[2:10], "little"), int.from_bytes(head[10:18], "little")
     stream.seek(start + offset)
