@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudmask.atomic import write_text
+from cloudmask.bands import LEVEL_BANDS
+from cloudmask.catalog import catalog, choose
 from cloudmask.evaluate.labels import parse_label_kind
 from cloudmask.evaluate.references.registry import REFERENCES
 from cloudmask.evaluate.report.markdown import render_summary
@@ -26,7 +28,7 @@ from cloudmask.evaluate.report.words import reference_title
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 REAL = ROOT.parent / "shared" / "data" / "real"
-MASKS = "cloudmask,ukis-csmask,s2cloudless"
+OTHERS = ("ukis-csmask", "s2cloudless")
 BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
 SIMULATED = 5  # products: the fewest that an interval is given for
 SIZE = 1098  # 10 m pixels a side
@@ -38,10 +40,20 @@ def run(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-m", "cloudmask", *arguments], check=True)
 
 
+def masks() -> str:
+    """Masks to score: the default, every other model for L1C whose weights come with the package, the others.
+
+    Weights that come with a peer's package are scored as that peer. Nearly all pieces are L1C.
+    """
+    default = choose("L1C", LEVEL_BANDS["L1C"]).card.name
+    own = [e.card.name for e in catalog() if e.card.level == "L1C" and not e.card.location]
+    return ",".join(["cloudmask", *(f"cloudmask:{name}" for name in own if name != default), *OTHERS])
+
+
 def evaluate(name: str, path: Path, kind: str, title: str) -> None:
     """Evaluate one set and keep its results."""
     with tempfile.TemporaryDirectory() as folder:
-        what = [str(path), "--kind", kind, "--title", title, "--masks", MASKS]
+        what = [str(path), "--kind", kind, "--title", title, "--masks", masks()]
         run(["evaluate", *what, "-o", folder, "--pictures", "0", "-q"])
         text = (Path(folder) / "results.json").read_text("utf-8")
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -72,6 +84,7 @@ def table(documents: list[dict[str, Any]]) -> str:
             f"cloudmask {document['cloudmask']}, {document['made']}. {' '.join(kinds)}"
         )
         parts.append(render_summary(document))
+        parts.append(f"Run: {'; '.join(m['title'] + ' = ' + m['setting'] for m in document['masks'])}.")
     measured = {d["reference"]["kind"] for d in documents}
     absent = [r for r in REFERENCES.values() if r.name not in measured and r.source]
     if absent:

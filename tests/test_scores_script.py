@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import cloudmask
+from cloudmask.bands import LEVEL_BANDS
+from cloudmask.card import load_card
+from cloudmask.catalog import choose
+
 ROOT = Path(__file__).parents[1]
+MODELS = Path(cloudmask.__file__).parent / "models"
 SCRIPT = ROOT / "benchmarks" / "scores.py"
 
 
@@ -37,6 +44,21 @@ def test_table_replaces_what_is_between_the_markers(tmp_path):
     )
     assert run(readme).returncode == 0
     assert readme.read_text("utf-8") == text
+
+
+def test_every_model_that_comes_with_the_package_has_a_row():
+    spec = importlib.util.spec_from_file_location("scores", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    scores = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(scores)
+    listed = scores.masks().split(",")
+    default = choose("L1C", LEVEL_BANDS["L1C"]).card.name
+    files = {p.stem for p in MODELS.glob("*.onnx") if load_card(p.with_suffix(".json")).level == "L1C"}
+    assert "cloudmask-l1c" in files
+    assert sorted(listed) == sorted(
+        ["cloudmask", *(f"cloudmask:{name}" for name in files - {default}), "ukis-csmask", "s2cloudless"]
+    )
 
 
 def test_a_readme_without_markers_is_left_alone(tmp_path):

@@ -99,7 +99,7 @@ REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
             ReferenceSet(
                 "kappaset",
                 "KappaSet",
-                "CC-BY-4.0",
+                "as its Zenodo record says",
                 "https://doi.org/10.5281/zenodo.7100327",
                 "kappaset",
                 "kappamask",
@@ -117,7 +117,7 @@ REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
             ReferenceSet(
                 "baetens",
                 "CESBIO reference of Baetens & Hagolle (ALCD)",
-                "CC-BY-4.0",
+                "as its Zenodo record says",
                 "https://doi.org/10.5281/zenodo.1460961",
                 "baetens",
                 "default",
