@@ -18,6 +18,7 @@ import numpy.typing as npt
 from .bands import LEVEL_BANDS, Level, parse_bands, parse_level
 from .classes import SURFACE_CLASSES, CloudClass, parse_class
 from .errors import InputError, ModelError
+from .grid import ROWS
 from .json_reader import LARGEST, JsonReader
 
 METADATA_KEY = "cloudmask_card"
@@ -48,13 +49,18 @@ class InputSpec:
 
     def normalise(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Network input for reflectance (bands, rows, cols); NaN becomes 0, the mean's value."""
-        out: npt.NDArray[np.float32] = reflectance * np.float32(self.scale)
-        if self.transform == "sqrt":
-            np.sqrt(np.maximum(out, 0, out=out), out=out)
-        for plane, mean, std in zip(out, self.mean, self.std, strict=True):
-            plane -= np.float32(mean)
-            plane *= np.float32(1 / std)
-        np.copyto(out, 0, where=~np.isfinite(out))  # several times as fast as nan_to_num
+        out: npt.NDArray[np.float32] = np.empty_like(reflectance)
+        for source, target, mean, std in zip(reflectance, out, self.mean, self.std, strict=True):
+            for start in range(0, len(source), ROWS):
+                part = target[start : start + ROWS]
+                np.multiply(source[start : start + ROWS], np.float32(self.scale), out=part)
+                if self.transform == "sqrt":
+                    np.sqrt(np.maximum(part, 0, out=part), out=part)
+                part -= np.float32(mean)
+                part *= np.float32(1 / std)
+                finite = np.isfinite(part)
+                if not finite.all():
+                    np.copyto(part, 0, where=~finite)  # several times as fast as nan_to_num
         return out
 
 
@@ -156,9 +162,12 @@ class ModelCard:
         """Class probabilities (n, classes, rows, cols) from the network's raw output."""
         if self.activation == "none":
             return output
-        out: npt.NDArray[np.float32] = output - output.max(axis=1, keepdims=True)
-        np.exp(out, out=out)
-        out /= out.sum(axis=1, keepdims=True)
+        out: npt.NDArray[np.float32] = np.empty_like(output)
+        for start in range(0, output.shape[2], ROWS):
+            logits, part = output[:, :, start : start + ROWS], out[:, :, start : start + ROWS]
+            np.subtract(logits, logits.max(axis=1, keepdims=True), out=part)
+            np.exp(part, out=part)
+            part /= part.sum(axis=1, keepdims=True)
         return out
 
     def planes(self) -> list[tuple[int, int]]:

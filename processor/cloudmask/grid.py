@@ -20,7 +20,8 @@ from .errors import InputError
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
-_ROWS = 64  # resampled at a time
+ROWS = 64
+"""Rows worked on at a time, so that what lies between two steps stays in the processor's cache."""
 _EPS = 1e-6  # of a pixel; absorbs the rounding of coordinates stored as text
 
 
@@ -226,7 +227,13 @@ class AxisMap:
         return out
 
 
-def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: AxisMap) -> FloatArray:
+def resample(
+    values: FloatArray,
+    valid: BoolArray | None,
+    rows: AxisMap,
+    cols: AxisMap,
+    out: FloatArray | None = None,
+) -> FloatArray:
     """Resample a plane onto another grid without letting missing samples in.
 
     Parameters
@@ -237,6 +244,8 @@ def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: A
         Which samples may be used; None means all.
     rows, cols : AxisMap
         The targets wanted on each axis.
+    out : float32 (target rows, target cols), optional
+        Where to put the result.
 
     Returns
     -------
@@ -246,12 +255,16 @@ def resample(values: FloatArray, valid: BoolArray | None, rows: AxisMap, cols: A
     if valid is not None and bool(valid.all()):
         valid = None
     if valid is None and rows.identity and cols.identity:
-        return values
-    out = np.empty((rows.stop - rows.start, cols.stop - cols.start), np.float32)
+        if out is None:
+            return values
+        out[:] = values
+        return out
+    if out is None:
+        out = np.empty((rows.stop - rows.start, cols.stop - cols.start), np.float32)
     top = rows.source[0]
     # A few rows at a time, so that what lies between the two axes stays in the processor's cache.
-    for start in range(rows.start, rows.stop, _ROWS):
-        part = replace(rows, start=start, stop=min(start + _ROWS, rows.stop))
+    for start in range(rows.start, rows.stop, ROWS):
+        part = replace(rows, start=start, stop=min(start + ROWS, rows.stop))
         here = slice(part.source[0] - top, part.source[1] - top)
         done = _resample_rows(values[here], None if valid is None else valid[here], part, cols)
         out[start - rows.start : part.stop - rows.start] = done

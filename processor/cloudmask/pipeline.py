@@ -19,7 +19,7 @@ import numpy as np
 
 from .classes import SURFACE_CLASSES, CloudClass
 from .errors import InputError, ModelError
-from .grid import AxisMap, BoolArray, FloatArray, Grid, resample
+from .grid import ROWS, AxisMap, BoolArray, FloatArray, Grid, resample
 from .model import Model
 from .options import Options
 from .postprocess import classify, postprocess
@@ -160,8 +160,7 @@ class _Run:
                 top = round(first * self.work.gsd / self.out.gsd)
                 self.missing[top : top + len(strip.missing)] = strip.missing
                 self.saturated[top : top + len(strip.saturated)] = strip.saturated
-                valid: BoolArray = np.logical_and.reduce(~np.isnan(strip.values), axis=0)
-                window.append(self.model.card.input.normalise(strip.values), valid)
+                window.append(self.model.card.input.normalise(strip.values), _all_known(strip.values))
             tiles, tiles_valid = window.advance(self.rows.starts[row])
             begun = time.perf_counter()
             for count in self._infer(blender, row, tiles, tiles_valid):
@@ -216,6 +215,18 @@ class _Run:
             for (col, _), result in zip(group, self.model.predict(batch), strict=True):
                 blender.add(row, col, result)
             yield len(group)
+
+
+def _all_known(values: FloatArray) -> BoolArray:
+    """Where no band of (bands, rows, cols) is NaN."""
+    known = np.empty(values.shape[1:], bool)
+    for start in range(0, len(known), ROWS):
+        part = values[:, start : start + ROWS]
+        unknown = np.isnan(part[0])
+        for plane in part[1:]:
+            unknown |= np.isnan(plane)
+        np.logical_not(unknown, out=known[start : start + ROWS])
+    return known
 
 
 class _Window:

@@ -129,7 +129,6 @@ class PlaneLayout:
 class _Part(NamedTuple):
     """One band of a strip; None where nothing is missing, or saturated."""
 
-    values: FloatArray
     missing: BoolArray | None
     saturated: BoolArray | None
     load_seconds: float
@@ -197,10 +196,12 @@ class PlaneSource(ABC):
             out.rows if rows[1] >= work.rows else round(rows[1] * factor),
         )
 
-        def one(band: str) -> _Part:
-            return self._read_band(band, work, rows, out, out_rows)
+        values = np.empty((len(bands), rows[1] - rows[0], work.cols), np.float32)
 
-        parts = list(self._pool.map(one, bands) if self._pool else map(one, bands))
+        def one(band: str, target: FloatArray) -> _Part:
+            return self._read_band(band, work, rows, out, out_rows, target)
+
+        parts = list(self._pool.map(one, bands, values) if self._pool else map(one, bands, values))
         missing = np.zeros((out_rows[1] - out_rows[0], out.cols), bool)
         saturated = np.zeros_like(missing)
         for part in parts:
@@ -209,7 +210,7 @@ class PlaneSource(ABC):
             if part.saturated is not None:
                 saturated |= part.saturated
         return Strip(
-            np.stack([part.values for part in parts]),
+            values,
             missing,
             saturated,
             sum(part.load_seconds for part in parts),
@@ -217,7 +218,13 @@ class PlaneSource(ABC):
         )
 
     def _read_band(
-        self, band: str, work: Grid, rows: tuple[int, int], out: Grid, out_rows: tuple[int, int]
+        self,
+        band: str,
+        work: Grid,
+        rows: tuple[int, int],
+        out: Grid,
+        out_rows: tuple[int, int],
+        target: FloatArray,
     ) -> _Part:
         begun = time.perf_counter()
         layout = self.layout(band, work.gsd)
@@ -237,7 +244,7 @@ class PlaneSource(ABC):
             return array[r0 - top : r1 - top, c0 - left : c1 - left]
 
         valid = None if plane.valid is None else cut(plane.valid, work_map)
-        values = resample(cut(plane.values, work_map), valid, *work_map)
+        resample(cut(plane.values, work_map), valid, work_map[0], work_map[1], target)
         corner = window[0][0], window[1][0]
         missing = None
         if plane.valid is not None or plane.finer:
@@ -245,7 +252,7 @@ class PlaneSource(ABC):
         saturated = None
         if plane.saturated is not None:
             saturated = out_map[1].any(out_map[0].any(plane.saturated, 0, corner[0]), 1, corner[1])
-        return _Part(values, missing, saturated, loaded - begun, time.perf_counter() - loaded)
+        return _Part(missing, saturated, loaded - begun, time.perf_counter() - loaded)
 
     def _maps(
         self, layout: PlaneLayout, gsd: float, rows: tuple[int, int], cols: tuple[int, int]

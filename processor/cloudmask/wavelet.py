@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .grid import FloatArray
+from .grid import ROWS, FloatArray
 from .jp2 import BandImage, Header
 from .radiometry import NODATA_DN, SATURATED_DN, SATURATED_MIXED, Radiometry
 from .source import Plane, make_plane
@@ -64,9 +64,7 @@ def read_level(
     factor = 2**level
     # Sample k of the low-pass band is centred on pixel k * factor (ISO/IEC 15444-1, Annex F); the
     # pixels it stands for have their centre (factor - 1) / 2 pixels further on.
-    values = _shift(
-        _shift(radiometry.reflectance(dn), (factor - 1) / (2 * factor), 0), (factor - 1) / (2 * factor), 1
-    )
+    values = _moved(dn, radiometry, (factor - 1) / (2 * factor))
     dn = dn[:-1, :-1]
     valid, saturated = dn != NODATA_DN, dn >= SATURATED_MIXED
     patches = []
@@ -124,6 +122,15 @@ def _read_and_judge(
     if any(lack):  # the last samples of the image have no neighbour beyond them
         window = np.pad(window, ((0, lack[0]), (0, lack[1])), mode="edge")
     return window, mixed
+
+
+def _moved(dn: npt.NDArray[np.uint16], radiometry: Radiometry, part: float) -> FloatArray:
+    """Reflectance `part` of a sample further on along both axes, which become one sample shorter."""
+    out = np.empty((dn.shape[0] - 1, dn.shape[1] - 1), np.float32)
+    for start in range(0, len(out), ROWS):
+        block = radiometry.reflectance(dn[start : start + ROWS + 1])
+        out[start : start + ROWS] = _shift(_shift(block, part, 0), part, 1)
+    return out
 
 
 def _shift(values: FloatArray, part: float, axis: int) -> FloatArray:
