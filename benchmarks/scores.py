@@ -41,13 +41,13 @@ def run(arguments: list[str]) -> None:
 
 
 def masks() -> str:
-    """Masks to score: the default, every other model for L1C whose weights come with the package, the others.
+    """Masks to score: the default, every other model for L1C that is installed, the peers.
 
-    Weights that come with a peer's package are scored as that peer. Nearly all pieces are L1C.
+    Nearly all pieces are L1C. Models of L2A run as the default on the others.
     """
     default = choose("L1C", LEVEL_BANDS["L1C"]).card.name
-    own = [e.card.name for e in catalog() if e.card.level == "L1C" and not e.card.location]
-    return ",".join(["cloudmask", *(f"cloudmask:{name}" for name in own if name != default), *OTHERS])
+    ours = [e.card.name for e in catalog() if e.card.level == "L1C" and e.path is not None]
+    return ",".join(["cloudmask", *(f"cloudmask:{name}" for name in ours if name != default), *OTHERS])
 
 
 def evaluate(name: str, path: Path, kind: str, title: str) -> None:
