@@ -28,8 +28,8 @@ except ImportError as error:
     _python = "{}.{} in {}".format(*sys.version_info[:2], sys.prefix)
     raise ImportError(
         f"CloudMask: the Python that SNAP uses ({_python}) cannot import the package 'cloudmask' ({error}). "
-        "Install it there, beside esa_snappy: python -m pip install 'cloudmask[cpu]'; "
-        "then 'cloudmask snap doctor' shows whether SNAP finds it."
+        "Install it there, beside esa_snappy, from its own folder (pip install '.[cpu]'; the package of that "
+        "name on the Python Package Index is another); 'cloudmask snap doctor' says how."
     ) from error
 
 __all__ = ["CloudMaskOperator"]

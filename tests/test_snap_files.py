@@ -165,7 +165,7 @@ def test_shim_says_what_to_install_where(tmp_path):
     )
     last = done.stderr.strip().splitlines()[-1]
     assert "cannot import the package 'cloudmask'" in last
-    assert "pip install 'cloudmask[cpu]'" in last
+    assert "pip install '.[cpu]'" in last
 
 
 # Installation
@@ -400,6 +400,38 @@ def test_broken_package_is_told_with_its_reason(healthy):
     assert "ValueError: half installed" in bad["cloudmask"].state
 
 
+def test_another_package_of_that_name(healthy):
+    """The Python Package Index has one, and who does not know gets it by pip install cloudmask."""
+    snap, user, site = healthy
+    (site / "cloudmask").mkdir()
+    (site / "cloudmask" / "__init__.py").write_text("")
+    bad, _ = findings(snap, user)
+    assert "another package" in bad["cloudmask"].state
+    assert "pip uninstall cloudmask; then" in bad["cloudmask"].cure
+    assert bad["cloudmask"].fatal
+
+
+def test_own_python_is_proposed_where_it_has_everything(healthy, answering, tmp_path, monkeypatch):
+    snap, user, _ = healthy
+    mine = tmp_path / "snap-python" / "bin" / "python"
+    monkeypatch.setattr(doctor, "_own_python", lambda: mine)
+    assert findings(snap, user)[0] == {}, "another Python that has all is as good"
+    answering["packages"]["cloudmask"] = {"error": "ModuleNotFoundError: No module named 'cloudmask'"}
+    bad, _ = findings(snap, user)
+    assert set(bad) == {"SNAP's Python"}, "one step, not one for each package"
+    assert bad["SNAP's Python"].cure.endswith(f"snappy-conf {mine}")
+    (user / "snap-python" / "snappy.properties").unlink()
+    bad, _ = findings(snap, user)
+    assert bad["SNAP's Python"].cure.endswith(f"snappy-conf {mine}")
+
+
+def test_own_python_fits_where_esa_snappy_lies_beside_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "cloudmask" / "snap" / "doctor.py"))
+    assert doctor._own_python() is None
+    (tmp_path / "esa_snappy").mkdir()
+    assert doctor._own_python() == Path(sys.executable)
+
+
 def neighbour(user, text, name="ndvi"):
     root = user / "snap-python" / name
     (root / "META-INF" / "services").mkdir(parents=True)
@@ -505,10 +537,14 @@ def test_doctor_command_exit_codes(healthy, answering, capsys):
     snap, user, _ = healthy
     places = ["--snap-home", str(snap), "--user-dir", str(user)]
     assert main(["snap", "doctor", *places]) == 0
-    assert "FAIL" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "FAIL" not in out
+    assert "is ready" in out
     install.uninstall(user)
     assert main(["snap", "doctor", *places]) == 1
-    assert "FAIL  CloudMask" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "FAIL  CloudMask" in out
+    assert "is ready" not in out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the double of gpt is a shell script")

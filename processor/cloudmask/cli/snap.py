@@ -91,7 +91,11 @@ def doctor_command(snap_home: Path | None, user_dir: Path | None) -> int:
         if finding.cure:
             click.echo(f"      -> {finding.cure}")
         broken |= bool(finding.cure) and finding.fatal
-    return 1 if broken else 0
+    if broken:
+        click.echo("CloudMask cannot run in SNAP yet: do what the first FAIL says, and ask again")
+        return 1
+    click.echo("CloudMask is ready in SNAP: gpt CloudMask -h")
+    return 0
 
 
 @command.command("run", context_settings={"ignore_unknown_options": True})

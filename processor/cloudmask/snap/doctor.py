@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ _BRIDGE_JAR = "eu-esa-snap-esa-snappy.jar"
 _LEAST_HEAP = 3 << 30  # S2Resampling at 10 m with SNAP's default tile cache of 1 GiB
 _OWN_MEMORY = 3 << 30  # mask, network and strips of a product at 10 m
 _TIMEOUT = 60  # seconds; importing onnxruntime from a slow disk takes a while
+# Not by name: a package of other people has it on the Python Package Index.
+_FROM_FOLDER = "'.[cpu]' in the folder of cloudmask"
 
 
 @dataclass(frozen=True)
@@ -113,41 +116,60 @@ def _physical_memory() -> int:
 
 def _python(config: PythonConfig, snap: Snap | None) -> Iterator[Finding]:
     tool = f"{snap.home / 'bin' / 'snappy-conf'}" if snap else "bin/snappy-conf"
-    if config.executable is None:
-        cure = f"{tool} /path/to/python3 (a Python 3.10 to 3.13 in which cloudmask[cpu] and esa_snappy are)"
-        yield Finding("SNAP's Python", f"none configured in {config.origin}", cure, fatal=True)
-        return
     subject = "SNAP's Python"
+    own = _own_python()
+    another = f"{tool} {own or '/path/to/python3 (3.10 to 3.13, with esa_snappy and cloudmask in it)'}"
+    if config.executable is None:
+        yield Finding(subject, f"none configured in {config.origin}", another, fatal=True)
+        return
     if not config.executable.is_file():
         state = f"{config.executable} (from {config.origin}) does not exist"
-        yield Finding(subject, state, f"{tool} /path/to/python3", fatal=True)
+        yield Finding(subject, state, another, fatal=True)
         return
     try:
         facts = _ask(config)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         state = f"{config.executable} does not answer: {error}"
-        yield Finding(subject, state, f"{tool} /path/to/another/python3", fatal=True)
+        yield Finding(subject, state, another, fatal=True)
         return
     version = tuple(facts["version"][:2])
     state = f"{'.'.join(map(str, facts['version']))}, {config.executable} (from {config.origin})"
     if not _PYTHONS[0] <= version <= _PYTHONS[1]:
-        cure = f"cloudmask runs on Python 3.10 to 3.13: {tool} /path/to/such/a/python3"
+        cure = f"cloudmask runs on Python 3.10 to 3.13: {another}"
         yield Finding(subject, state, cure, fatal=True)
+        return
+    packages = facts["packages"]
+    if own and own != config.executable and "error" in packages["cloudmask"]:
+        # One step instead of a list of packages to add to a Python that may belong to the system.
+        cure = f"this Python has all that it needs: {another}"
+        yield Finding(subject, f"{state}, has no cloudmask", cure, fatal=True)
         return
     yield Finding(subject, state)
     pip = f"{config.executable} -m pip install"
     cures = {
         "esa_snappy": f"{pip} esa_snappy; then {tool} {config.executable}",
-        "numpy": f"{pip} 'cloudmask[cpu]'",
-        "onnxruntime": f"{pip} 'cloudmask[cpu]'",
-        "cloudmask": f"{pip} 'cloudmask[cpu]' (without --editable, whose links SNAP's Python ignores)",
+        "numpy": f"{pip} {_FROM_FOLDER}",
+        "onnxruntime": f"{pip} {_FROM_FOLDER}",
+        "cloudmask": f"{pip} {_FROM_FOLDER} (without --editable, whose links SNAP's Python ignores)",
     }
+    if packages["cloudmask"].get("foreign"):
+        cures["cloudmask"] = f"{config.executable} -m pip uninstall cloudmask; then {cures['cloudmask']}"
     for name, cure in cures.items():
-        yield _package(name, facts["packages"][name], cure)
+        yield _package(name, packages[name], cure)
 
 
-def _package(name: str, answer: dict[str, str], cure: str) -> Finding:
+def _own_python() -> Path | None:
+    """The Python that runs this, if SNAP could use it: esa_snappy lies beside cloudmask itself."""
+    site = Path(__file__).parents[2]
+    fits = _PYTHONS[0] <= sys.version_info[:2] <= _PYTHONS[1]
+    return Path(sys.executable) if fits and (site / "esa_snappy").is_dir() else None
+
+
+def _package(name: str, answer: dict[str, Any], cure: str) -> Finding:
     subject = f"  {name}"
+    if answer.get("foreign"):
+        state = f"the one in {answer['folder']} is another package of that name"
+        return Finding(subject, state, cure, fatal=True)
     if "error" in answer:
         return Finding(subject, f"cannot be imported there: {answer['error']}", cure, fatal=True)
     state = f"{answer['version']} in {answer['folder']}"
@@ -168,6 +190,9 @@ for name in ("numpy", "onnxruntime", "cloudmask"):
     try:
         module = importlib.import_module(name)
         if name == "cloudmask":
+            if importlib.util.find_spec("cloudmask.snap") is None:
+                packages[name] = {"error": "", "foreign": True, "folder": str(module.__path__[0])}
+                continue
             importlib.import_module("cloudmask.snap.operator")
         version, folder = getattr(module, "__version__", "?"), str(module.__path__[0])
         packages[name] = {"version": version, "folder": folder}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from ..errors import InputError
 HOME_VARIABLE = "SNAP_HOME"
 
 _GPT = "gpt.exe" if os.name == "nt" else "gpt"
-_NAMES = ("snap", "esa-snap")
-_PARENTS = (Path.home(), Path("/opt"), Path("/usr/local"), Path("/Applications"), Path("C:/Program Files"))
+_NAMES = ("esa-snap", "snap")
+_PARENTS = {
+    "win32": (Path.home(), Path("C:/Program Files")),
+    "darwin": (Path("/Applications"), Path.home()),
+}.get(sys.platform, (Path.home(), Path("/opt"), Path("/usr/local")))
 
 
 @dataclass(frozen=True)
