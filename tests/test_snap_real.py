@@ -7,6 +7,7 @@ otherwise they are made for the session, which takes several minutes each. Figur
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ from lxml import etree
 from cloudmask.api import mask_array
 from cloudmask.cli import main
 from cloudmask.snap import doctor, home, resources
+from cloudmask.snap.parameters import parameters
 
 pytestmark = [pytest.mark.snap, pytest.mark.slow]
 
@@ -379,6 +381,76 @@ def test_python_side(snap, user, crop, model, expected, tmp_path):
     assert np.array_equal(np.load(tmp_path / "out.npy"), expected.classes)
 
 
+_FORM = """
+import json
+import sys
+import time
+import esa_snappy
+import jpy
+java = jpy.get_type
+spi = esa_snappy.GPF.getDefaultInstance().getOperatorSpiRegistry().getOperatorSpi("CloudMask")
+sources = java("org.esa.snap.core.gpf.annotations.ParameterDescriptorFactory")().getSourceProductMap()
+factory = java("org.esa.snap.core.gpf.descriptor.PropertySetDescriptorFactory")
+described = factory.createForOperator(spi.getOperatorDescriptor(), sources)
+container = java("com.bc.ceres.binding.PropertyContainer")
+values = container.createMapBacked(java("java.util.HashMap")(), described)
+values.setDefaultValues()
+# esa_snappy leaves the jars of the user interface out; SNAP's own loader has them.
+loader = java("java.lang.Thread").currentThread().getContextClassLoader()
+pane_class = loader.loadClass("com.bc.ceres.swing.binding.PropertyPane")
+make = next(c for c in pane_class.getConstructors() if "PropertySet" in c.toString())
+pane = make.newInstance(jpy.array("java.lang.Object", [values]))
+create = next(m for m in pane_class.getMethods() if m.getName() == "createPanel")
+panel = jpy.cast(create.invoke(pane, jpy.array("java.lang.Object", 0)), java("javax.swing.JPanel"))
+time.sleep(2)  # texts are set by Swing's own thread
+rows, label = [], None
+for item in panel.getComponents():
+    kind = str(item.getClass().getSimpleName())
+    item = jpy.cast(item, java(item.getClass().getName()))
+    if item.getName() is None:
+        if kind == "JLabel" and label is None:
+            label = item.getText()
+        elif kind == "JLabel":
+            rows[-1]["unit"], label = item.getText(), None
+        continue
+    shown = (item.getText if kind == "JTextField" else
+             item.getSelectedItem if kind == "JComboBox" else item.isSelected)()
+    choices = [str(item.getItemAt(i)) for i in range(item.getItemCount())] if kind == "JComboBox" else []
+    text = item.getText() if kind == "JCheckBox" else label.rstrip(":")
+    label = label or ""
+    rows.append({"name": item.getName(), "label": text, "shown": str(shown), "choices": choices,
+                 "tip": item.getToolTipText()})
+with open(sys.argv[1], "w") as file:
+    json.dump(rows, file)
+"""
+
+
+def test_form_of_snap_desktop(snap, user, tmp_path):
+    """The pane that SNAP Desktop's dialog shows, made by SNAP's own classes from our descriptor."""
+    config = home.python_config(snap, user)
+    environment = os.environ | {"JAVA_TOOL_OPTIONS": f"-Dsnap.userdir={user}"}
+    line = [str(config.executable), "-c", _FORM, str(tmp_path / "form.json")]
+    done = subprocess.run(
+        line, capture_output=True, text=True, timeout=_LIMIT, env=environment, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads((tmp_path / "form.json").read_text())
+    expected = list(parameters())
+    assert [r["name"] for r in rows] == [p.name for p in expected]
+    for row, parameter in zip(rows, expected, strict=True):
+        spec = parameter.spec
+        assert row["label"] == spec.label
+        assert row["tip"] == spec.help
+        assert row["choices"] == list(spec.choices or ())
+        assert row["unit"] == spec.unit
+        if isinstance(parameter.default, bool):
+            assert row["shown"] == str(parameter.default)
+        elif parameter.default is None:
+            assert row["shown"] in ("", "None")
+        else:
+            assert type(parameter.default)(row["shown"]) == parameter.default
+
+
 def error_of(said):
     """The first line that speaks of an error."""
     return next(line for line in said.splitlines() if "SEVERE" in line or "Error" in line)
@@ -451,13 +523,19 @@ def test_killed_gpt_leaves_nothing_that_stops_the_next(snap, user, gpt, crop, mo
     assert np.array_equal(band(tmp_path, "out.data", "cloudmask"), expected.classes)
 
 
-def seconds_without_reading(said):
-    found = {k: float(v) for k, v in re.findall(r"(\w+) ([\d.]+) s\b", said)}
-    return found["total"] - found["read_wait"]
+def seconds_of(said):
+    """Wall without waiting for pixels, and processor time, of the line that the operator logs."""
+    line = next(x for x in said.splitlines() if "CloudMask: crop" in x)
+    found = {k: float(v) for k, v in re.findall(r"(\w+) ([\d.]+) s\b", line)}
+    return found["total"] - found["read_wait"], found["processor"]
 
 
 def test_time_against_the_core_on_the_same_pixels(gpt, crop, tmp_path):
-    """The default network on equal samples, three times each in turn; the fastest counts."""
+    """The default network on equal samples, three times each in turn; the fastest counts.
+
+    The processor's clock decides, as it says the same on a machine that has other things to do. It
+    counts SNAP's reading of the saved bands against the operator.
+    """
     names = ("B02", "B03", "B04", "B08", "B11", "B12")
     image = reflectance(crop, names)
     file = small_graph(
@@ -465,14 +543,17 @@ def test_time_against_the_core_on_the_same_pixels(gpt, crop, tmp_path):
         crop,
         node("CloudMask", "CloudMask", {"sourceProduct": "Read"}, threads=2, copySourceBands="false"),
     )
-    operator, command = [], []
+    operator, core = [], []
     for _ in range(3):
         code, said, _ = gpt(file, target="out.dim")
         assert code == 0, said[-3000:]
-        operator.append(seconds_without_reading(next(x for x in said.splitlines() if "CloudMask: crop" in x)))
+        operator.append(seconds_of(said))
+        begun = time.process_time()
         mask = mask_array(image, names, gsd=20, level="L1C", threads=2)
-        command.append(mask.timing["total"] - mask.timing["read_wait"])
+        worked = time.process_time() - begun
+        core.append((mask.timing["total"] - mask.timing["read_wait"], worked))
     assert np.array_equal(band(tmp_path, "out.data", "cloudmask"), mask.classes)
-    ratio = min(operator) / min(command)
-    print(f"\noperator {min(operator):.2f} s, core {min(command):.2f} s: {ratio:.2f} times")
-    assert ratio <= 1.3
+    (wall, worked), (core_wall, core_worked) = (np.min(x, axis=0) for x in (operator, core))
+    print(f"\nwall: operator {wall:.2f} s, core {core_wall:.2f} s: {wall / core_wall:.2f} times")
+    print(f"processor: {worked:.2f} s, core {core_worked:.2f} s: {worked / core_worked:.2f} times")
+    assert worked / core_worked <= 1.3

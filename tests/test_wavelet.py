@@ -34,3 +34,42 @@ def test_a_level_lies_where_the_means_of_its_pixels_do(tmp_path, gsd, band):
         # One digital number of rounding in each; unmoved samples are off by 5 m or more, 1.5e-4.
         inside = slice(2, -2), slice(2, -2)
         assert np.abs(at_level - means)[inside].max() < 1e-4
+
+
+_LOW_PASS = np.array([-1, 2, 6, 2, -1]) / 8  # of the reversible wavelet, ISO/IEC 15444-1, Annex F
+
+
+def _error(weights, taps, means, covariance):
+    return means @ covariance @ means - 2 * weights @ taps @ covariance @ means + (
+        weights @ taps @ covariance @ taps.T @ weights
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("correlation", [0.8, 0.95, 0.99])
+def test_no_linear_estimate_of_means_is_much_better_than_the_one_taken(level, correlation):
+    """What is left between a level and the means of pixels is not in the level: more taps bring nothing.
+
+    Of six samples of a level around a mean, the weights with the least square error for a Markov image
+    (the usual model of images in coding) are compared with the two that `read_level` takes.
+    """
+    factor, middle, size = 2**level, 128, 256
+    low_pass, centre = np.ones(1), 0
+    for step in range(level):
+        spread = np.zeros(4 * 2**step + 1)
+        spread[:: 2**step] = _LOW_PASS
+        low_pass, centre = np.convolve(low_pass, spread), centre + 2 * 2**step
+    taps = np.zeros((6, size))
+    for row, sample in zip(taps, range(-2, 4), strict=True):
+        start = middle + sample * factor - centre
+        row[start : start + len(low_pass)] = low_pass
+    means = np.zeros(size)
+    means[middle : middle + factor] = 1 / factor
+    covariance = correlation ** np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+    best = np.linalg.solve(taps @ covariance @ taps.T, taps @ covariance @ means)
+    part = (factor - 1) / (2 * factor)
+    taken = np.array([0, 0, 1 - part, part, 0, 0])
+    ratio = np.sqrt(_error(taken, taps, means, covariance) / _error(best, taps, means, covariance))
+    assert 1 <= ratio < 1.02
+    unmoved = np.array([0, 0, 1, 0, 0, 0])
+    assert _error(unmoved, taps, means, covariance) > 1.5 * _error(taken, taps, means, covariance)

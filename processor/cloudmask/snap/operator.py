@@ -8,6 +8,7 @@ calls back into SNAP, which is how Python operators deadlock.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class CloudMaskOperator:
         scene, model = self._scene, self._model
         if scene is None or model is None:
             raise RuntimeError("CloudMask: execution was asked for before initialize")
-        host = HostThread()
+        host, begun = HostThread(), time.process_time()
         source = SnapSource(scene, model.card.bands, self._context, host.call)
         monitor = _Monitor(pm)
 
@@ -123,7 +124,9 @@ class CloudMaskOperator:
             monitor.done()
         # The session and its memory are of no more use: tiles are copied from the mask.
         self._mask, self._model = mask, None
-        timing = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in mask.timing.items())
+        # The clock of the processor too, with SNAP's reading in it: it says the same on a busy machine.
+        seconds = mask.timing | {"processor": time.process_time() - begun}
+        timing = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
         self._context.getLogger().info(f"CloudMask: {scene.name}: {timing}")
 
 
