@@ -588,6 +588,7 @@ def test_graphs_and_descriptor_commands(capsys):
     assert main(["snap", "graphs"]) == 0
     out = capsys.readouterr().out
     assert all(str(p) in out for p in resources.graphs().values())
+    assert "    The cloud mask alone, at 20 m: the band cloudmask, its masks, geocoding and metadata\n" in out
     assert main(["snap", "descriptor"]) == 0
     assert capsys.readouterr().out.encode() == DESCRIPTOR.read_bytes()
 

@@ -139,11 +139,11 @@ def run_command(
 
 @command.command("graphs")
 def graphs_command() -> None:
-    """List the graphs that come with the plug-in."""
-    from ..snap.resources import graphs
+    """List the graphs that come with the plug-in; copy one to change it, and name the copy with 'run -g'."""
+    from ..snap.resources import graphs, purpose
 
     for name, path in graphs().items():
-        click.echo(f"{name}  {path}")
+        click.echo(f"{name}  {path}\n    {purpose(path)}")
 
 
 @command.command("build-nbm")
@@ -159,7 +159,8 @@ def build_nbm_command(output: Path, overwrite: bool) -> None:
     """Write the plug-in for SNAP Desktop: Tools > Plugins > Downloaded > Add Plugins."""
     from ..snap.nbm import build_nbm
 
-    click.echo(str(build_nbm(output, overwrite=overwrite)))
+    click.echo(f"wrote {build_nbm(output, overwrite=overwrite)}")
+    click.echo("install it in SNAP Desktop: Tools > Plugins > Downloaded > Add Plugins, and restart")
 
 
 @command.command("descriptor")

@@ -7,6 +7,7 @@ them, and are packed into the wheel as ``cloudmask/snap/module`` and ``cloudmask
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from pathlib import Path
 
 from ..errors import InputError
@@ -74,3 +75,10 @@ def licence_text() -> str:
         if file.name == "LICENSE":
             return file.read_text("utf-8")
     raise InputError("the licence file of the package cloudmask is missing; install it again")
+
+
+def purpose(graph: Path) -> str:
+    """What a graph is for: the first sentence of the comment at its top."""
+    match = re.search(r"<!--(.*?)-->", graph.read_text("utf-8"), re.S)
+    words = " ".join(match[1].split()) if match else ""
+    return words.split(". ")[0].rstrip(".") if words else ""
