@@ -356,11 +356,22 @@ def test_python_that_is_gone(healthy, answering):
 def test_python_that_does_not_answer(healthy, tmp_path):
     snap, user, _ = healthy
     broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.write_text("#!/bin/sh\necho no modules >&2\nexit 7\n")
     broken.chmod(0o755)
     configure(user, broken)
     bad, _ = findings(snap, user)
-    assert "does not answer" in bad["SNAP's Python"].state
+    assert bad["SNAP's Python"].state.endswith("does not answer: it ended with exit code 7, no modules")
+
+
+def test_python_that_takes_too_long(healthy, tmp_path, monkeypatch):
+    snap, user, _ = healthy
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    configure(user, slow)
+    monkeypatch.setattr(doctor, "_TIMEOUT", 0.2)
+    bad, _ = findings(snap, user)
+    assert bad["SNAP's Python"].state.endswith("does not answer: nothing came within 0 seconds")
 
 
 def test_wrong_python(healthy, answering):

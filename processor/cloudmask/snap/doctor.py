@@ -23,7 +23,7 @@ _PYTHONS = ((3, 10), (3, 13))
 _BRIDGE_JAR = "eu-esa-snap-esa-snappy.jar"
 _LEAST_HEAP = 3 << 30  # S2Resampling at 10 m with SNAP's default tile cache of 1 GiB
 _OWN_MEMORY = 3 << 30  # mask, network and strips of a product at 10 m
-_TIMEOUT = 60  # seconds; importing onnxruntime from a slow disk takes a while
+_TIMEOUT = 180  # seconds; importing onnxruntime from a slow disk, or on a busy machine, takes a while
 # Not by name: a package of other people has it on the Python Package Index.
 _FROM_FOLDER = "'.[cpu]' in the folder of cloudmask"
 
@@ -129,7 +129,7 @@ def _python(config: PythonConfig, snap: Snap | None) -> Iterator[Finding]:
     try:
         facts = _ask(config)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        state = f"{config.executable} does not answer: {error}"
+        state = f"{config.executable} does not answer: {_reason(error)}"
         yield Finding(subject, state, another, fatal=True)
         return
     version = tuple(facts["version"][:2])
@@ -156,6 +156,16 @@ def _python(config: PythonConfig, snap: Snap | None) -> Iterator[Finding]:
         cures["cloudmask"] = f"{config.executable} -m pip uninstall cloudmask; then {cures['cloudmask']}"
     for name, cure in cures.items():
         yield _package(name, packages[name], cure)
+
+
+def _reason(error: Exception) -> str:
+    """In a few words: what subprocess says holds the whole program that was asked for."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"nothing came within {error.timeout:.0f} seconds"
+    if isinstance(error, subprocess.CalledProcessError):
+        lines = (error.stderr or "").strip().splitlines()
+        return f"it ended with exit code {error.returncode}" + (f", {lines[-1]}" if lines else "")
+    return str(error)
 
 
 def _own_python() -> Path | None:
