@@ -2,9 +2,12 @@
 
 python benchmarks/snap_equality.py PRODUCT.SAFE
 
-`cloudmask run` reads bands at wavelet levels of their images, the operator in SNAP gets means of pixels,
-made by S2Resampling (Mean) and cut to whole digital numbers. This masks a piece of a product from both
-and prints the share of valid pixels with the same class, and the difference of the bands themselves.
+`cloudmask run` reads bands at wavelet levels of their images; the operator in SNAP gets what
+S2Resampling makes of them at 20 m: means of pixels, interpolated bands of 60 m, all cut to whole
+digital numbers. This masks a piece of a product from both and prints the share of valid pixels
+with the same class, with SNAP's steps one by one.
+
+S2Resampling leaves interpolated bands half a pixel aside; the operator moves them back.
 """
 
 import argparse
@@ -17,48 +20,83 @@ from cloudmask.classes import CloudClass
 from cloudmask.options import Options
 from cloudmask.pipeline import predict
 from cloudmask.safe import open_product
+from cloudmask.snap.upsampled import move_to_middle
 from cloudmask.source import PlaneLayout, PlaneSource, make_plane
 
 GSD = 20
 
 
-class PixelMeans(PlaneSource):
-    """A product whose bands are means of all pixels on a 20 m grid, as S2Resampling makes them.
+class Resampled(PlaneSource):
+    """A product on a 20 m grid as S2Resampling (Mean, Bilinear) makes it, or nearly.
 
-    Bands of 60 m are left as they are.
+    Parameters
+    ----------
+    product : SafeProduct
+        The product.
+    truncate : bool
+        Cut to whole digital numbers.
+    coarse : {"own", "aside", "moved"}
+        Bands of 60 m on their own grid, as SNAP interpolates them, or as the operator moves them.
     """
 
-    def __init__(self, product, *, truncate):
+    def __init__(self, product, *, truncate=False, coarse="own"):
         super().__init__(product.name, product.level, product.grid.at(GSD), product.bands)
-        self._product, self._truncate = product, truncate
+        self._product, self._truncate, self._coarse = product, truncate, coarse
 
     def layout(self, band, gsd):
-        """The 20 m grid, or the band's own where that is coarser."""
+        """The 20 m grid, or the band's own where that is coarser and left alone."""
         native = self._product.layout(band, 1)
-        if native.spacing > GSD:
+        if native.spacing > GSD and self._coarse == "own":
             return native
-        factor = round(GSD / native.spacing)
-        return PlaneLayout(float(GSD), native.rows // factor, native.cols // factor)
+        return PlaneLayout(float(GSD), *self._product.grid.at(GSD).shape)
 
     def load(self, band, layout, rows, cols):
-        """Means of the valid pixels under a window."""
+        """A window of the resampled band."""
         native = self._product.layout(band, 1)
-        factor = round(layout.spacing / native.spacing)
+        if native.spacing == layout.spacing:
+            return self._product.load(band, native, rows, cols)
+        if native.spacing < layout.spacing:
+            values, valid, saturated = self._means(band, native, rows, cols)
+            return make_plane(self._stored(band, values), valid, saturated)
+        more = [(low, high + 1) for low, high in (rows, cols)]
+        values = self._stored(band, self._interpolated(band, native, *more))
+        moved = move_to_middle(move_to_middle(values, 0), 1)
+        values = moved if self._coarse == "moved" else values[:-1, :-1]
+        return make_plane(values, np.ones(values.shape, bool), np.zeros(values.shape, bool))
+
+    def _stored(self, band, values):
+        """As SNAP stores reflectance: in whole digital numbers."""
+        if self._truncate:
+            radiometry = self._product.radiometry(band)
+            dn = values * radiometry.quantification - radiometry.offset
+            values = radiometry.reflectance(np.floor(dn + 1e-2))
+        return values.astype(np.float32)
+
+    def _means(self, band, native, rows, cols):
+        factor = round(GSD / native.spacing)
         window = [(low * factor, high * factor) for low, high in (rows, cols)]
         plane = self._product.load(band, native, *window)
-        if factor == 1:
-            return plane
         shape = rows[1] - rows[0], factor, cols[1] - cols[0], factor
         known = np.ones(plane.values.shape, bool) if plane.valid is None else plane.valid
         saturated = np.zeros(known.shape, bool) if plane.saturated is None else plane.saturated
         number = known.reshape(shape).sum(axis=(1, 3))
         total = np.where(known, plane.values, 0).astype(np.float64).reshape(shape).sum(axis=(1, 3))
-        means = total / np.maximum(number, 1)
-        if self._truncate:
-            radiometry = self._product.radiometry(band)
-            dn = means * radiometry.quantification - radiometry.offset
-            means = radiometry.reflectance(np.floor(dn + 1e-3))
-        return make_plane(means.astype(np.float32), number > 0, saturated.reshape(shape).any(axis=(1, 3)))
+        return total / np.maximum(number, 1), number > 0, saturated.reshape(shape).any(axis=(1, 3))
+
+    def _interpolated(self, band, native, rows, cols):
+        """Pixel i is interpolated at i / ratio - 0.5, as SNAP has it; pieces without no-data only."""
+        ratio = native.spacing / GSD
+        places = [np.clip(np.arange(*r) / ratio - 0.5, 0, n - 1) for r, n in
+                  zip((rows, cols), (native.rows, native.cols), strict=True)]  # fmt: skip
+        firsts = [np.minimum(p.astype(int), n - 2) for p, n in
+                  zip(places, (native.rows, native.cols), strict=True)]  # fmt: skip
+        window = [(int(f.min()), int(f.max()) + 2) for f in firsts]
+        image = self._product.load(band, native, *window).values.astype(np.float64)
+        for axis, (place, first, (low, _)) in enumerate(zip(places, firsts, window, strict=True)):
+            here, there = (np.take(image, first + k - low, axis) for k in (0, 1))
+            share = (place - first)[:, None] if axis == 0 else place - first
+            image = here + share * (there - here)
+        return image
 
 
 def agreement(ours, reference):
@@ -83,26 +121,18 @@ def main():
     size = arguments.size
     with open_product(arguments.product) as product:
         model = load_model(arguments.model, level=product.level, bands=product.bands)
-        piece = product.subset(row, col, size, size)
-        command = predict(piece, model, Options(resolution=GSD)).classes
-        exact, truncated = (
-            PixelMeans(product, truncate=t).subset(row // 2, col // 2, size // 2, size // 2)
-            for t in (False, True)
-        )
-        masks = {name: predict(s, model, Options(resolution=GSD)).classes for name, s in
-                 (("means of pixels", exact), ("means as SNAP stores them", truncated))}  # fmt: skip
-        print(f"{product.name}, {size} x {size} px from {row},{col}; {model.card.name}")
-        for name, mask in masks.items():
-            print(f"{name}: {agreement(mask, command):.2f} % as the command")
-        between = agreement(*masks.values())
-        print(f"the two means with each other: {between:.2f} %")
-        for band in model.card.bands:
-            if product.layout(band, 1).spacing < GSD:
-                rows = (0, size // 2)
-                level = piece.read([band], GSD, rows, GSD).values[0]
-                means = exact.read([band], GSD, rows, GSD).values[0]
-                off = float(np.sqrt(np.nanmean((level - means) ** 2)))
-                print(f"{band}: wavelet level and mean differ by {off:.4f} (root mean square)")
+        command = predict(product.subset(row, col, size, size), model, Options(resolution=GSD)).classes
+        print(f"{product.name}, {size} x {size} px from {row},{col}; {model.card.name}", flush=True)
+        steps = {
+            "means of pixels": {},
+            "and whole numbers": {"truncate": True},
+            "and 60 m bands as SNAP interpolates them": {"truncate": True, "coarse": "aside"},
+            "and these moved to where they belong": {"truncate": True, "coarse": "moved"},
+        }  # fmt: skip
+        for name, settings in steps.items():
+            source = Resampled(product, **settings).subset(row // 2, col // 2, size // 2, size // 2)
+            mask = predict(source, model, Options(resolution=GSD)).classes
+            print(f"  {name}: {agreement(mask, command):.2f} % as the command", flush=True)
 
 
 if __name__ == "__main__":

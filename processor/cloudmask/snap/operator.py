@@ -125,7 +125,7 @@ class CloudMaskOperator:
         # The session and its memory are of no more use: tiles are copied from the mask.
         self._mask, self._model = mask, None
         # The clock of the processor too, with SNAP's reading in it: it says the same on a busy machine.
-        seconds = mask.timing | {"processor": time.process_time() - begun}
+        seconds = {**mask.timing, "processor": time.process_time() - begun}
         timing = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
         self._context.getLogger().info(f"CloudMask: {scene.name}: {timing}")
 

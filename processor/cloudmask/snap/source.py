@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..bands import BANDS
 from ..errors import InputError
 from ..radiometry import NODATA_DN, SATURATED_MIXED
 from ..source import Plane, PlaneLayout, PlaneSource, make_plane
 from .java import java_type
 from .sentinel2 import Scene
+from .upsampled import move_to_middle, stands_at_corner
 
 # ProductData.TYPE_*: how the samples of a type lie in the Java array that holds them.
 _DTYPES: dict[int, type[np.generic]] = {
@@ -27,6 +29,8 @@ _DTYPES: dict[int, type[np.generic]] = {
     30: np.float32,
     31: np.float64,
 }
+
+_SLACK = 2  # rows kept above those asked for: interpolated bands are asked for more than others
 
 RawArray = npt.NDArray[Any]
 OnHost = Callable[[Callable[[], RawArray]], RawArray]
@@ -54,6 +58,7 @@ class SnapSource(PlaneSource):
         self._samples = {name: _Samples(scene, name) for name in there}
         self._rows = _Rows(scene, self._samples, context)
         self._on_host = on_host
+        self._at_corner: dict[str, bool] = {}
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
         """The product's own grid, whatever is asked for."""
@@ -67,8 +72,31 @@ class SnapSource(PlaneSource):
         InputError
             If SNAP cannot compute it.
         """
-        raw = self._on_host(lambda: self._rows.read(band, *rows))[:, slice(*cols)]
-        return self._samples[band].plane(raw)
+        samples = self._samples[band]
+        if not self._is_aside(band):
+            return samples.plane(self._on_host(lambda: self._rows.read(band, *rows))[:, slice(*cols)])
+        # One more row and column, where there are any: the last ones stand for themselves.
+        more = min(rows[1] + 1, layout.rows), min(cols[1] + 1, layout.cols)
+        raw = self._on_host(lambda: self._rows.read(band, rows[0], more[0]))[:, cols[0] : more[1]]
+        lack = rows[1] + 1 - more[0], cols[1] + 1 - more[1]
+        plane = samples.plane(np.pad(raw, ((0, lack[0]), (0, lack[1])), mode="edge"))
+        valid = None if plane.valid is None else plane.valid[:-1, :-1]
+        values = move_to_middle(move_to_middle(plane.values, 0), 1)
+        if plane.valid is not None and valid is not None:
+            beside = plane.valid[1:, :-1] & plane.valid[:-1, 1:] & plane.valid[1:, 1:]
+            values = np.where(beside, values, plane.values[:-1, :-1])
+        saturated = None if plane.saturated is None else plane.saturated[:-1, :-1]
+        return Plane(values, valid, saturated)
+
+    def _is_aside(self, band: str) -> bool:
+        """Whether SNAP has interpolated the band, and half a pixel aside; its first rows show it."""
+        ratio = BANDS[band].gsd / self.grid.gsd
+        if ratio <= 1:
+            return False
+        if band not in self._at_corner:
+            raw = self._on_host(lambda: self._rows.first(band))
+            self._at_corner[band] = stands_at_corner(raw, int(ratio))
+        return self._at_corner[band]
 
 
 class _Samples:
@@ -127,9 +155,13 @@ class _Rows:
         image = next(iter(self._samples.values())).band.getSourceImage()
         return int(image.getTileHeight()), int(image.getTileWidth())
 
+    def first(self, name: str) -> RawArray:
+        """The first row of tiles of a band, before others; only in a thread that may call Java."""
+        return self.read(name, 0, min(self._tile[0], self._rows))
+
     def read(self, name: str, start: int, stop: int) -> RawArray:
         """Raw samples (rows, cols) of ``start:stop``; only in a thread that may call Java."""
-        self._drop(start)
+        self._drop(max(0, start - _SLACK))
         end = self._first + len(self._held[name])
         if stop > end:
             until = min(-(-stop // self._tile[0]) * self._tile[0], self._rows)
