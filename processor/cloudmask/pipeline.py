@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
@@ -28,6 +29,9 @@ from .source import Source, Strip
 from .tiling import RowBlender, TileAxis, row_windows
 
 log = logging.getLogger(__name__)
+
+_STRIP = 256
+"""Rows of the model's grid read at a time, about."""
 
 Progress = Callable[[int, int], None]
 """Called with tiles done and tiles in all; may raise to stop."""
@@ -155,12 +159,13 @@ class _Run:
         emitter = _Emitter(self)
         total = len(self.rows.starts) * len(self.cols.starts)
         done = 0
-        for row, (first, strip) in enumerate(self._strips()):
-            if strip is not None:
+        for row, strips in enumerate(self._strips()):
+            for first, strip in strips:
                 top = round(first * self.work.gsd / self.out.gsd)
                 self.missing[top : top + len(strip.missing)] = strip.missing
                 self.saturated[top : top + len(strip.saturated)] = strip.saturated
                 window.append(self.model.card.input.normalise(strip.values), _all_known(strip.values))
+                del strip
             tiles, tiles_valid = window.advance(self.rows.starts[row])
             begun = time.perf_counter()
             for count in self._infer(blender, row, tiles, tiles_valid):
@@ -170,35 +175,48 @@ class _Run:
             self.seconds["inference"] += time.perf_counter() - begun
             emitter.feed(*blender.finish(row), tiles_valid)
 
-    def _strips(self) -> Iterator[tuple[int, Strip | None]]:
-        """For each row of tiles its new rows, the first one's number; read while those before are worked on.
+    def _strips(self) -> Iterator[Iterator[tuple[int, Strip]]]:
+        """For each row of tiles the strips it needs beyond those before it, each with its first row's number.
 
-        None where rounding strips up to whole output pixels has brought all rows already.
+        While a row is worked on, the strips of the next are read. Strips are low, so that a decoder
+        still holds the blocks that a strip shares with the one before; a row may need none, where
+        rounding up to whole output pixels has brought all its rows already.
         """
         card = self.model.card
         align = (Fraction(card.gsd) / Fraction(self.out.gsd)).limit_denominator(1000).denominator
-        windows = list(row_windows(self.rows, align))
-        wanted = iter([window for window in windows if window[0] < window[1]])
+        height = max(1, _STRIP // align) * align
+        rows = [
+            [(low, min(low + height, stop)) for low in range(start, stop, height)]
+            for start, stop in row_windows(self.rows, align)
+        ]
+        wanted = iter([strip for row in rows for strip in row])
+        most = max(len(row) for row in rows) + 1
         with ThreadPoolExecutor(1, "cloudmask-read") as pool:
+            ahead: deque[Future[Strip]] = deque()
 
-            def ask() -> Future[Strip] | None:
-                window = next(wanted, None)
-                if window is None:
-                    return None
-                return pool.submit(self.source.read, card.bands, card.gsd, window, self.out.gsd)
+            def ask() -> None:
+                strip = next(wanted, None)
+                if strip is not None:
+                    ahead.append(pool.submit(self.source.read, card.bands, card.gsd, strip, self.out.gsd))
 
-            ahead = ask()
-            for start, stop in windows:
-                if start == stop or ahead is None:
-                    yield start, None
-                    continue
-                begun = time.perf_counter()
-                strip = ahead.result()
-                self.seconds["read_wait"] += time.perf_counter() - begun
-                self.seconds["load_work"] += strip.load_seconds
-                self.seconds["resample_work"] += strip.resample_seconds
-                ahead = ask()
-                yield start, strip
+            def take(row: list[tuple[int, int]]) -> Iterator[tuple[int, Strip]]:
+                for start, _ in row:
+                    begun = time.perf_counter()
+                    strip = ahead.popleft().result()
+                    self.seconds["read_wait"] += time.perf_counter() - begun
+                    self.seconds["load_work"] += strip.load_seconds
+                    self.seconds["resample_work"] += strip.resample_seconds
+                    ask()
+                    yield start, strip
+
+            for _ in range(most):
+                ask()
+            try:
+                for row in rows:
+                    yield take(row)
+            finally:  # after an error nobody waits for what was asked for
+                for future in ahead:
+                    future.cancel()
 
     def _infer(self, blender: RowBlender, row: int, tiles: FloatArray, valid: BoolArray) -> Iterator[int]:
         """Run the network over one row of tiles; yields how many tiles each step settled."""
@@ -234,25 +252,23 @@ class _Window:
 
     def __init__(self, side: int, width: int) -> None:
         self._side, self._width = side, width
-        self._values: FloatArray | None = None
-        self._valid: BoolArray | None = None
+        self._parts: list[tuple[FloatArray, BoolArray]] = []
         self._top = 0
 
     def append(self, values: FloatArray, valid: BoolArray) -> None:
         """Add rows below; values (bands, rows, cols), valid (rows, cols)."""
-        if self._values is None or self._valid is None:
-            self._values, self._valid = values, valid
-        elif values.shape[1]:
-            self._values = np.concatenate([self._values, values], axis=1)
-            self._valid = np.concatenate([self._valid, valid])
+        self._parts.append((values, valid))
 
     def advance(self, top: int) -> tuple[FloatArray, BoolArray]:
         """Drop the rows above `top` and return one tile's height of values and validity."""
-        assert self._values is not None
-        assert self._valid is not None
+        first_values, first_valid = self._parts[0]
         drop = top - self._top
-        self._values, self._valid, self._top = self._values[:, drop:], self._valid[drop:], top
-        values, valid = self._values[:, : self._side], self._valid[: self._side]
+        self._parts[0] = first_values[:, drop:], first_valid[drop:]
+        del first_values, first_valid
+        values = np.concatenate([v for v, _ in self._parts], axis=1)
+        valid = np.concatenate([v for _, v in self._parts])
+        self._parts, self._top = [(values, valid)], top
+        values, valid = values[:, : self._side], valid[: self._side]
         lack = (self._side - values.shape[1], self._width - values.shape[2])
         if any(n > 0 for n in lack):
             # Mirrored ground keeps edges free of a false border; symmetric also serves where the
