@@ -25,7 +25,8 @@ from cloudmask.classes import SURFACE_CLASSES, CloudClass
 from cloudmask.metrics import confusion
 from cloudmask.train.pool import PatchSet, simulated_pool
 from cloudmask.train.recipe import load_recipe
-from cloudmask.train.scoring import codes_from_labels, scores_from
+from cloudmask.train.sample import codes_from_labels
+from cloudmask.train.scoring import scores_from
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes" / "ablation"
@@ -45,7 +46,7 @@ Row = dict[str, Any]
 def run(recipe: Path, folder: Path, cache: Path) -> Row:
     """Scores of a run, which is done first if its folder has none."""
     metrics = folder / "metrics.json"
-    if not (folder / f"{recipe.stem}.json").is_file():  # the card is what a run writes last
+    if not list(folder.glob("*.onnx")):  # what a run writes last
         command = [sys.executable, "-m", "cloudmask", "train", str(recipe), "-o", str(folder)]
         subprocess.run([*command, "--cache", str(cache), "--workers", "2"], check=True, cwd=ROOT)
     last = json.loads(metrics.read_text("utf-8"))[-1]

@@ -26,8 +26,7 @@ from cloudmask.bands import LEVEL_BANDS, Level
 from cloudmask.classes import COLOURS, CloudClass
 from cloudmask.train.arrays import read_arrays
 from cloudmask.train.recipe import SourceSpec
-from cloudmask.train.sample import Sample, bands_there
-from cloudmask.train.scoring import codes_from_labels
+from cloudmask.train.sample import Sample, bands_there, codes_from_labels
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 PAIRS = ("5254", "5278", "6317", "6553", "2729")

@@ -61,13 +61,17 @@ def evaluate(name: str, path: Path, kind: str, title: str) -> None:
 
 
 def evaluate_all() -> None:
-    """Evaluate simulated products and, where they are, the real pieces."""
+    """Evaluate simulated products and, where they are, the real pieces that no training saw."""
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, SIMULATED + 1):
             run(["simulate", f"{folder}/seed{seed}", "--size", str(SIZE), "--seed", str(seed)])
         evaluate("simulated", Path(folder), "simulated", f"{SIMULATED} simulated products")
     if REAL.is_dir():
-        evaluate("real", REAL, "pairs", "pieces of real products from public repositories")
+        from kept_apart import write_pairs
+
+        with tempfile.TemporaryDirectory() as folder:
+            write_pairs(Path(folder), "kept", "L1C")
+            evaluate("real", Path(folder), "pairs", "real scenes kept apart from training (docs/training.md)")
     else:
         print(f"{REAL} is not there: results from it stay as they are", file=sys.stderr)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..classes import SURFACE_CLASSES
+from ..classes import SURFACE_CLASSES, CloudClass
 
 FloatArray = npt.NDArray[np.floating[Any]]
 ByteArray = npt.NDArray[np.uint8]
@@ -61,6 +61,13 @@ def labels_from_codes(codes: npt.NDArray[np.integer]) -> ByteArray:
         table[int(member)] = place
     labels: ByteArray = table[codes.astype(np.uint8)]
     return labels
+
+
+def codes_from_labels(labels: ByteArray) -> ByteArray:
+    """Training labels to class codes, any shape; ignored pixels become UNDEFINED."""
+    table = np.full(256, int(CloudClass.UNDEFINED), np.uint8)
+    table[: len(SURFACE_CLASSES)] = [int(c) for c in SURFACE_CLASSES]
+    return table[labels]
 
 
 def average_blocks(values: FloatArray, factor: int) -> FloatArray:

@@ -15,7 +15,7 @@ from ..metrics import confusion, dice
 from .batches import Normalisation
 from .net import UNet
 from .pool import PatchSet
-from .sample import IGNORE, ByteArray, FloatArray, bands_there
+from .sample import IGNORE, ByteArray, FloatArray, bands_there, codes_from_labels
 
 _CODES = np.array([int(c) for c in SURFACE_CLASSES], np.uint8)
 
@@ -37,13 +37,6 @@ def predict_probabilities(net: UNet, normalisation: Normalisation, values: Float
     logits = net(x, torch.from_numpy(absent[None]).float().to(device)).float()
     probabilities: FloatArray = logits.softmax(1)[0, :, :rows, :cols].cpu().numpy()
     return probabilities
-
-
-def codes_from_labels(labels: ByteArray) -> ByteArray:
-    """Training labels to class codes; ignored pixels become UNDEFINED."""
-    table = np.full(256, int(CloudClass.UNDEFINED), np.uint8)
-    table[: len(_CODES)] = _CODES
-    return table[labels]
 
 
 def score_set(net: UNet, normalisation: Normalisation, patches: PatchSet) -> dict[str, float]:
