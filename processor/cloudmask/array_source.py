@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,15 @@ from .grid import Grid
 from .source import Plane, PlaneLayout, PlaneSource
 
 _PLAUSIBLE = 20.0  # Twenty times a white lambertian surface, or below 0: certainly not reflectance.
+
+
+def _finite_range(plane: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Least and greatest finite value of a plane, 0 included."""
+    low, top = float(plane.min(initial=0)), float(plane.max(initial=0))
+    if not (math.isfinite(low) and math.isfinite(top)):  # only then is a copy without gaps worth its time
+        known = plane[np.isfinite(plane)]
+        low, top = float(known.min(initial=0)), float(known.max(initial=0))
+    return low, top
 
 
 class ArraySource(PlaneSource):
@@ -73,9 +83,8 @@ class ArraySource(PlaneSource):
         if isinstance(image, np.ma.MaskedArray):  # whose data np.asarray takes without its mask
             array = image.filled(np.nan)
         self._planes = array.astype(np.float32, copy=False)
-        known = [plane[np.isfinite(plane)] for plane in self._planes]
-        low = min(float(values.min(initial=0)) for values in known)
-        top = max(float(values.max(initial=0)) for values in known)
+        ranges = [_finite_range(plane) for plane in self._planes]
+        low, top = min(r[0] for r in ranges), max(r[1] for r in ranges)
         if low < -_PLAUSIBLE:
             raise InputError(
                 f"{name}: expected reflectance (about 0 to 1), found values down to {low:g}; "
