@@ -551,8 +551,8 @@ def seconds_of(said):
 def test_time_against_the_core_on_the_same_pixels(gpt, crop, tmp_path):
     """The default network on the same samples, three times each in turn; the fastest counts.
 
-    The processor's clock decides, as it says the same on a machine that has other things to do. It
-    counts SNAP's reading of the saved bands against the operator.
+    The processor's clock decides, as it says the same on a machine that has other things to do. What
+    SNAP takes to read the saved bands is left out.
     """
     names = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
     image = reflectance(crop, names)
