@@ -254,7 +254,8 @@ def test_full_size_product_against_the_command(gpt, product, model, tmp_path, na
     assert (affine[0], affine[4], affine[5]) == pytest.approx((transform.a, transform.c, transform.f))
     assert crs.to_epsg() == 32635
     assert missing == 0
-    assert equal >= 0.995
+    # A product of 60 m has lost what the network of 20 m looks at, and the command reads (docs/snap.md).
+    assert equal >= (0.97 if resolution == 60 else 0.995)
 
 
 def test_default_model_against_the_command(gpt, product, tmp_path):
