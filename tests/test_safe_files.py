@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,25 @@ def pack(root, path, compression=zipfile.ZIP_DEFLATED, inside=None):
 
 
 # What is taken
+
+
+def test_threads_share_what_is_unpacked(product, tmp_path, monkeypatch):
+    """Two folders in place of one: the first would be removed while its files are read."""
+    made = []
+    create = tempfile.TemporaryDirectory
+
+    def slowly(**options):
+        time.sleep(0.05)
+        made.append(create(**options))
+        return made[-1]
+
+    monkeypatch.setattr("cloudmask.safe_files.tempfile.TemporaryDirectory", slowly)
+    pixels = os.urandom(1 << 20)
+    (product / "GRANULE/image.jp2").write_bytes(pixels)
+    with open_files(pack(product, tmp_path / "p.zip")) as files, ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: files.local_path("GRANULE/image.jp2"), range(8)))
+        assert len(found) == len(made) == 1
+        assert Path(found.pop()).read_bytes() == pixels
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -147,6 +148,9 @@ class _ZipFiles(SafeFiles):
         self.folder = path.resolve().parent
         self._path = path.resolve()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        # Bands are asked for by several threads: one folder for all, one unpacking of each file.
+        self._guard = threading.Lock()
+        self._unpacking: dict[str, threading.Lock] = {}
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
@@ -219,12 +223,16 @@ class _ZipFiles(SafeFiles):
         if info.compress_type == zipfile.ZIP_STORED:
             return self.header_path(name)
         self._check_size(info, _MAX_FILE)
-        if self._temporary is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="cloudmask-")
+        with self._guard:
+            if self._temporary is None:
+                self._temporary = tempfile.TemporaryDirectory(prefix="cloudmask-")
+            folder = Path(self._temporary.name)
+            mine = self._unpacking.setdefault(name, threading.Lock())
         # Deflated data can only be read from front to back; images are read by block.
-        target = Path(self._temporary.name) / PurePosixPath(name).name
-        if not target.exists():
-            self._unpack(info, target)
+        target = folder / PurePosixPath(name).name
+        with mine:
+            if not target.exists():
+                self._unpack(info, target)
         return str(target)
 
     def _unpack(self, info: zipfile.ZipInfo, target: Path) -> None:
