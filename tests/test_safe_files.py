@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import tempfile
@@ -66,7 +67,8 @@ def test_threads_share_what_is_unpacked(product, tmp_path, monkeypatch):
     monkeypatch.setattr("cloudmask.safe_files.tempfile.TemporaryDirectory", slowly)
     pixels = os.urandom(1 << 20)
     (product / "GRANULE/image.jp2").write_bytes(pixels)
-    with open_files(pack(product, tmp_path / "p.zip")) as files, ThreadPoolExecutor(8) as pool:
+    files = open_files(pack(product, tmp_path / "p.zip"))
+    with contextlib.closing(files), ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: files.local_path("GRANULE/image.jp2"), range(8)))
         assert len(found) == len(made) == 1
         assert Path(found.pop()).read_bytes() == pixels
