@@ -109,7 +109,7 @@ def test_a_failed_task_says_why(pixels, tiny):
         run_task("infer", threads=1, model="absent", rows=9, cols=9, tile_size=None, device="cpu", most=1)
     with pytest.raises(UsageError, match="precision: expected one of"):
         run_task("multiply", threads=1, precision="fp8")
-    pytest.importorskip("s2cloudless", reason="the peer is an extra: pip install 'cloudmask[bench]'")
+    pytest.importorskip("s2cloudless", reason="the peer is an extra: pip install '.[bench]'")
     with pytest.raises(InputError, match=r"measuring .contend. failed: .*lacks"):
         run_task(
             "contend", threads=1, mask="s2cloudless@60", gsd=60, size=96, device="cpu",

@@ -213,7 +213,7 @@ def test_models_and_devices_are_4(run, safe, tmp_path):
     fails(run, 4, "the graph has 6 input bands", "run", safe, "-o", ".", "--model", odd)
     level = write_model(tmp_path / "n", level="L2A")
     fails(run, 4, "is L1C but model tiny is for L2A", "run", safe, "-o", ".", "--model", level)
-    fails(run, 4, "pip install 'cloudmask[gpu]'", "run", safe, "-o", ".", "--device", "cuda")
+    fails(run, 4, "pip install '.[gpu]'", "run", safe, "-o", ".", "--device", "cuda")
 
 
 def test_outputs_are_5_and_refused_before_the_work(run, safe, tiny):

@@ -116,7 +116,7 @@ def test_hash_of_the_card_is_checked(tmp_path):
 def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.setattr(onnx_model, "available_devices", lambda: ["cpu"])
     assert resolve_device("auto") == "cpu"
-    with pytest.raises(DeviceError, match=re.escape("pip install 'cloudmask[gpu]'")):
+    with pytest.raises(DeviceError, match=re.escape("pip install '.[gpu]'")):
         resolve_device("cuda")
     with pytest.raises(DeviceError, match="unknown device 'tpu'"):
         resolve_device("tpu")
@@ -157,7 +157,7 @@ def test_runtime_not_installed(tiny):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("DeviceError ONNX Runtime is not installed")
-    assert "'cloudmask[cpu]', 'cloudmask[gpu]' or 'cloudmask[openvino]'" in done.stdout.splitlines()[0]
+    assert "'.[cpu]', '.[gpu]' or '.[openvino]'" in done.stdout.splitlines()[0]
     assert "FAIL  ONNX Runtime" in done.stdout
     assert done.returncode == 4
     assert done.stderr == ""

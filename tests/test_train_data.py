@@ -17,9 +17,7 @@ BANDS = ("B02", "B04", "B08", "B10", "B11")
 
 
 def test_sharpness_changes_edges_but_neither_level_nor_absent_bands() -> None:
-    torch = pytest.importorskip(
-        "torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'"
-    )
+    torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
     from cloudmask.train.augment import sharpen
     from cloudmask.train.recipe import AugmentSpec
 

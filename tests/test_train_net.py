@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
+torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 
 from cloudmask.errors import UsageError
 from cloudmask.train.export import fold, shift_logits

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
+torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 pytest.importorskip("onnxruntime")
 
 from cloudmask.classes import SURFACE_CLASSES

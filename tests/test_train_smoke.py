@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="training needs the extra: pip install 'cloudmask[train,cpu]'")
+pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 pytest.importorskip("onnxruntime")
 
 from cloudmask import mask_array

@@ -45,8 +45,8 @@ def runtime() -> ModuleType:
     except ImportError as error:
         raise DeviceError(
             "ONNX Runtime is not installed (or broken: "
-            f"{error}); install one build of it: pip install 'cloudmask[cpu]', 'cloudmask[gpu]' "
-            "or 'cloudmask[openvino]'"
+            f"{error}); install one build of it: pip install '.[cpu]', '.[gpu]' "
+            "or '.[openvino]' in cloudmask's folder"
         ) from error
 
 
@@ -78,7 +78,7 @@ def resolve_device(device: str) -> str:
     if device not in there:
         raise DeviceError(
             f"device {device}: the installed ONNX Runtime offers {', '.join(there)} only; its builds exclude "
-            f"each other, so in a fresh environment: pip install 'cloudmask[{EXTRAS[device]}]'"
+            f"each other, so in a fresh environment: pip install '.[{EXTRAS[device]}]'"
         )
     return device
 

@@ -25,7 +25,7 @@ def import_onnx() -> Any:
         return importlib.import_module("onnx")
     except ImportError as error:
         raise UsageError(
-            "the benchmark reads and makes networks with onnx: pip install 'cloudmask[bench]'"
+            "the benchmark reads and makes networks with onnx: pip install '.[bench]'"
         ) from error
 
 

@@ -89,7 +89,7 @@ def _runtime() -> Iterator[Finding]:
             chosen = " (taken by --device auto)" if device == there[0] else ""
             yield Finding(f"device {device}", f"available{chosen}")
         else:
-            cure = f"in a fresh environment: pip install 'cloudmask[{EXTRAS[device]}]'"
+            cure = f"in a fresh environment: pip install '.[{EXTRAS[device]}]'"
             yield Finding(f"device {device}", "not in this build of ONNX Runtime", cure)
 
 

@@ -120,7 +120,7 @@ def command(
         from ..evaluate.report.markdown import render_summary
     except ImportError as error:
         raise UsageError(
-            f"evaluation needs more packages: pip install 'cloudmask[evaluate,cpu]' ({error})"
+            f"evaluation needs more packages: pip install '.[evaluate,cpu]' ({error})"
         ) from error
 
     def say(done: int, total: int, name: str) -> None:

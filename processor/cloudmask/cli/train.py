@@ -45,7 +45,7 @@ def command(
     """
     absent = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if absent:
-        raise UsageError(f"training needs {', '.join(absent)}: pip install 'cloudmask[train,cpu]'")
+        raise UsageError(f"training needs {', '.join(absent)}: pip install '.[train,cpu]'")
     if init is not None and resume:
         raise UsageError("--init and --resume exclude each other: a resumed run has its own weights")
     from ..train.run import Settings, train

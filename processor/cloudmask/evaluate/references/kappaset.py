@@ -92,7 +92,9 @@ def _open(path: Path) -> Any:
     try:
         import h5netcdf
     except ImportError as error:
-        raise InputError(f"{path}: reading NetCDF needs h5netcdf: pip install cloudmask[evaluate]") from error
+        raise InputError(
+            f"{path}: reading NetCDF needs h5netcdf: pip install '.[evaluate]' in this project's folder"
+        ) from error
     try:
         return h5netcdf.File(path, "r")
     except (OSError, ValueError) as error:
