@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scores import write_between
 
+from cloudmask.atomic import write_text
+from cloudmask.bands import LEVEL_BANDS
 from cloudmask.catalog import load_model
 from cloudmask.classes import SURFACE_CLASSES, CloudClass
 from cloudmask.metrics import confusion
@@ -32,10 +35,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes" / "ablation"
 RECORD = ROOT / "docs" / "records" / "ablation.json"
 GUIDE = ROOT / "docs" / "training.md"
-MARKS = "<!-- ablation -->", "<!-- /ablation -->"
+BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
 BAND_SETS: Mapping[str, Sequence[str]] = {
-    "all 13": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"),
-    "without B10": ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
+    "all 13": LEVEL_BANDS["L1C"],
+    "without B10": tuple(b for b in LEVEL_BANDS["L1C"] if b != "B10"),
     "10 and 20 m": ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"),
     "B02 B03 B04 B08 B11 B12": ("B02", "B03", "B04", "B08", "B11", "B12"),
     "B02 B03 B04 B08": ("B02", "B03", "B04", "B08"),
@@ -81,7 +84,8 @@ def bands_row(model: str, name: str, patches: PatchSet, every: Sequence[str]) ->
         batch = loaded.card.input.normalise(sample.values[places].astype(np.float32))[None]
         found = codes[loaded.predict(batch)[0].argmax(0)]
         matrix += confusion(codes_from_labels(sample.labels), found)
-    return {"bands": name, **{c.key: scores_from(matrix)[c.key] for c in SURFACE_CLASSES}}
+    scores = scores_from(matrix)
+    return {"bands": name, **{c.key: scores[c.key] for c in SURFACE_CLASSES}}
 
 
 def table(rows: Sequence[Row], columns: Mapping[str, str]) -> str:
@@ -110,7 +114,7 @@ def main() -> None:
     patches = simulated_pool(cache, recipe, recipe.validation[0], workers=2)
     bands = [bands_row(arguments.bands, name, patches, recipe.bands) for name in BAND_SETS]
 
-    RECORD.write_text(json.dumps({"runs": runs, "bands": bands}, indent=1) + "\n", "utf-8")
+    write_text(RECORD, json.dumps({"runs": runs, "bands": bands}, indent=1) + "\n", overwrite=True)
     dice = {
         "clear": "clear",
         "cloud_shadow": "shadow",
@@ -129,12 +133,10 @@ def main() -> None:
         },
     )
     text = (
-        f"{MARKS[0]}\n{training}\n\nThe model `{arguments.bands}` with the bands named, on the same "
-        f"simulated patches:\n\n{table(bands, {'bands': 'bands', **dice})}\n{MARKS[1]}"
+        f"{training}\n\nThe model `{arguments.bands}` with the bands named, on the same "
+        f"simulated patches:\n\n{table(bands, {'bands': 'bands', **dice})}"
     )
-    guide = GUIDE.read_text("utf-8")
-    start, end = guide.index(MARKS[0]), guide.index(MARKS[1]) + len(MARKS[1])
-    GUIDE.write_text(guide[:start] + text + guide[end:], "utf-8")
+    write_between(GUIDE, BEGIN, END, text)
     print(text)
 
 

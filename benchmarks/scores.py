@@ -101,14 +101,14 @@ def table(documents: list[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def write_readme(readme: Path, content: str) -> None:
-    """Replace what is between the markers."""
-    text = readme.read_text("utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise SystemExit(f"{readme}: expected one line {BEGIN} and, after it, one line {END}")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    write_text(readme, f"{before}{BEGIN}\n{content}\n{END}{after}", overwrite=True)
+def write_between(document: Path, begin: str, end: str, content: str) -> None:
+    """Replace what is between two markers of a document."""
+    text = document.read_text("utf-8")
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise SystemExit(f"{document}: expected one line {begin} and, after it, one line {end}")
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    write_text(document, f"{before}{begin}\n{content}\n{end}{after}", overwrite=True)
 
 
 def main() -> int:
@@ -124,7 +124,7 @@ def main() -> int:
     found = [d for d in documents if str(d.get("format", "")).startswith("cloudmask-evaluation/")]
     if not found:
         raise SystemExit(f"{RESULTS}: no results of 'cloudmask evaluate'; run without --table-only")
-    write_readme(arguments.readme, table(found))
+    write_between(arguments.readme, BEGIN, END, table(found))
     print(f"{arguments.readme}: scores of {len(found)} evaluations")
     return 0
 
