@@ -51,7 +51,7 @@ def test_no_linear_estimate_of_means_is_much_better_than_the_one_taken(level, co
     """What is left between a level and the means of pixels is not in the level: more taps bring nothing.
 
     Of six samples of a level around a mean, the weights with the least square error for a Markov image
-    (the usual model of images in coding) are compared with the two that `read_level` takes.
+    (the usual model of images in coding) are compared with the two that `LevelImage` takes.
     """
     factor, middle, size = 2**level, 128, 256
     low_pass, centre = np.ones(1), 0

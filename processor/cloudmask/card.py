@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from .bands import LEVEL_BANDS, Level, parse_bands, parse_level
 from .classes import SURFACE_CLASSES, CloudClass, parse_class
 from .errors import InputError, ModelError
-from .grid import ROWS
+from .grid import ROWS, FloatArray
 from .json_reader import LARGEST, JsonReader
 
 METADATA_KEY = "cloudmask_card"
@@ -47,17 +46,36 @@ class InputSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def normalise(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Network input for reflectance (bands, rows, cols); NaN becomes 0, the mean's value."""
-        out: npt.NDArray[np.float32] = np.empty_like(reflectance)
+    def normalise(
+        self, reflectance: FloatArray, out: FloatArray | None = None, *, complete: bool = False
+    ) -> FloatArray:
+        """Network input for reflectance; NaN becomes 0, the mean's value.
+
+        Parameters
+        ----------
+        reflectance : float32 (bands, rows, cols)
+            NaN where missing.
+        out : float32 (bands, rows, cols), optional
+            Where to put the result; may be `reflectance` itself.
+        complete : bool
+            Whether no value is known to be missing; saves the look at each.
+
+        Returns
+        -------
+        float32 (bands, rows, cols)
+        """
+        out = np.empty_like(reflectance) if out is None else out
         for source, target, mean, std in zip(reflectance, out, self.mean, self.std, strict=True):
             for start in range(0, len(source), ROWS):
-                part = target[start : start + ROWS]
-                np.multiply(source[start : start + ROWS], np.float32(self.scale), out=part)
+                part, values = target[start : start + ROWS], source[start : start + ROWS]
+                if self.scale != 1:
+                    values = np.multiply(values, np.float32(self.scale), out=part)
                 if self.transform == "sqrt":
-                    np.sqrt(np.maximum(part, 0, out=part), out=part)
-                part -= np.float32(mean)
+                    values = np.sqrt(np.maximum(values, 0, out=part), out=part)
+                np.subtract(values, np.float32(mean), out=part)
                 part *= np.float32(1 / std)
+                if complete:
+                    continue
                 finite = np.isfinite(part)
                 if not finite.all():
                     np.copyto(part, 0, where=~finite)  # several times as fast as nan_to_num
@@ -158,17 +176,16 @@ class ModelCard:
             optional=tuple(b for b in self.optional if b in bands),
         )
 
-    def probabilities(self, output: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Class probabilities (n, classes, rows, cols) from the network's raw output."""
+    def probabilities(self, output: FloatArray) -> FloatArray:
+        """Class probabilities (n, classes, rows, cols) from a network's raw output, which is overwritten."""
         if self.activation == "none":
             return output
-        out: npt.NDArray[np.float32] = np.empty_like(output)
         for start in range(0, output.shape[2], ROWS):
-            logits, part = output[:, :, start : start + ROWS], out[:, :, start : start + ROWS]
-            np.subtract(logits, logits.max(axis=1, keepdims=True), out=part)
+            part = output[:, :, start : start + ROWS]
+            part -= part.max(axis=1, keepdims=True)
             np.exp(part, out=part)
             part /= part.sum(axis=1, keepdims=True)
-        return out
+        return output
 
     def planes(self) -> list[tuple[int, int]]:
         """Pairs of (output plane, plane in the order of ``SURFACE_CLASSES``)."""

@@ -178,11 +178,19 @@ class AxisMap:
         index, _ = self._taps
         return int(index.min()), int(index.max()) + 1
 
+    @cached_property
+    def _finer(self) -> int:
+        """How many targets a source sample has, where that is a whole number above 1; else 0."""
+        factor = round(1 / self.ratio)
+        return factor if factor > 1 and abs(self.ratio * factor - 1) < _EPS else 0
+
     def apply(self, array: FloatArray, axis: int) -> FloatArray:
         """Resample an array whose `axis` holds the samples ``source[0]:source[1]``."""
-        index, weight = self._taps
         if self.identity:
             return array
+        if self._finer:
+            return self._interpolate(array, axis)
+        index, weight = self._taps
         index = index - self.source[0]
         shape = [1] * array.ndim
         shape[axis] = -1
@@ -202,6 +210,39 @@ class AxisMap:
         assert out is not None  # weights sum to 1, so at least one tap is used
         return out
 
+    def _interpolate(self, array: FloatArray, axis: int) -> FloatArray:
+        """:meth:`apply` for a whole number n of targets a sample: every n-th has the same weights."""
+        factor = self._finer
+        first, stop = self.source
+        # One more sample at either end stands for what is held constant beyond the outer centres.
+        pads = [(0, 0)] * array.ndim
+        pads[axis] = (1, 1)
+        samples = np.moveaxis(np.pad(array, pads, mode="edge"), axis, 0)
+        size = list(array.shape)
+        size[axis] = self.stop - self.start
+        out = np.empty(size, np.float32)
+        targets = np.moveaxis(out, axis, 0)
+        for phase in range(min(factor, self.stop - self.start)):
+            centre = (self.start + phase + 0.5) / factor - 0.5
+            whole = math.floor(centre + _EPS)
+            share = np.float32(max(centre - whole, 0.0))
+            part = targets[phase::factor]
+            # Targets beyond the last sample repeat it.
+            index = np.clip(np.arange(len(part)) + whole, first - 1, stop) - (first - 1)
+            here: slice | npt.NDArray[np.intp] = index
+            there: slice | npt.NDArray[np.intp] = np.minimum(index + 1, len(samples) - 1)
+            if index[-1] + 1 < len(samples) and index[-1] - index[0] == len(part) - 1:
+                here = slice(int(index[0]), int(index[-1]) + 1)
+                there = slice(here.start + 1, here.stop + 1)
+            if share < _EPS:
+                part[...] = samples[here]
+            else:
+                term = samples[there] - samples[here]
+                term *= share
+                term += samples[here]
+                part[...] = term
+        return out
+
     def any(self, array: BoolArray, axis: int, first: int) -> BoolArray:
         """Whether any sample on the ground of each target is True.
 
@@ -213,6 +254,8 @@ class AxisMap:
         end = np.minimum(np.ceil(low + self.ratio - _EPS), last + 1).astype(np.intp) - first
         held = array.shape[axis]
         begin, end = np.clip(begin, 0, held), np.clip(end, 0, held)
+        if held == len(begin) and bool((begin == np.arange(held)).all() and (end == begin + 1).all()):
+            return array
         shape = [1] * array.ndim
         shape[axis] = -1
         size = list(array.shape)
@@ -254,10 +297,13 @@ def resample(
     """
     if valid is not None and bool(valid.all()):
         valid = None
-    if valid is None and rows.identity and cols.identity:
-        if out is None:
+    if rows.identity and cols.identity:
+        if valid is None and out is None:
             return values
+        out = np.empty_like(values) if out is None else out
         out[:] = values
+        if valid is not None:
+            np.copyto(out, np.float32(np.nan), where=~valid)
         return out
     if out is None:
         out = np.empty((rows.stop - rows.start, cols.stop - cols.start), np.float32)

@@ -1,8 +1,8 @@
 """From a scene and a network to a mask, in strips of bounded memory.
 
-Strips of the scene are read ahead while the network works on those before; each row of tiles is
-blended into the rows above, and rows that no later tile touches go on to the output grid, where
-they become classes. Only the result itself is ever held whole.
+Strips of the scene are read ahead (:mod:`cloudmask.strips`) while the network works on those
+before; each row of tiles is blended into the rows above, and rows that no later tile touches go on
+to the output grid, where they become classes. Only the result itself is ever held whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,13 +25,15 @@ from .model import Model
 from .options import Options
 from .postprocess import classify, postprocess
 from .result import Mask
-from .source import Source, Strip
-from .tiling import RowBlender, TileAxis, row_windows
+from .source import Source
+from .strips import NormalisedStrip, StripReader, TileRow
+from .tiling import RowBlender, TileAxis
 
 log = logging.getLogger(__name__)
 
-_STRIP = 256
-"""Rows of the model's grid read at a time, about."""
+_IN_FLIGHT = 2
+"""Batches in work at a time: while one is in the network the next is put together and the last is
+blended. Two callers also leave fewer of the network's threads waiting for each other."""
 
 Progress = Callable[[int, int], None]
 """Called with tiles done and tiles in all; may raise to stop."""
@@ -149,133 +151,97 @@ class _Run:
         self.probabilities: FloatArray | None = None
         if options.probabilities:
             self.probabilities = np.full((len(SURFACE_CLASSES), *out.shape), np.nan, np.float32)
-        self.seconds = dict.fromkeys(
-            ("read_wait", "load_work", "resample_work", "inference", "postprocess", "total"), 0.0
-        )
+        self.seconds = dict.fromkeys(("inference", "postprocess", "total"), 0.0)
+        # Memory of batches that are done with, for those to come.
+        self._buffers: list[FloatArray] = []
 
     def execute(self, progress: Progress | None) -> None:
         blender = RowBlender(self.rows, self.cols, len(self.model.card.classes))
-        window = _Window(self.rows.tile, self.cols.padded)
         emitter = _Emitter(self)
+        reader = StripReader(self.source, self.model.card, self.rows, self.out.gsd)
+        self.seconds = {**reader.seconds, **self.seconds}
         total = len(self.rows.starts) * len(self.cols.starts)
         done = 0
-        for row, strips in enumerate(self._strips()):
-            for first, strip in strips:
-                top = round(first * self.work.gsd / self.out.gsd)
+        with ThreadPoolExecutor(_IN_FLIGHT, "cloudmask-infer") as pool:
+            ahead: deque[_Batch] = deque()
+            try:
+                for batch in self._batches(reader, pool):
+                    ahead.append(batch)
+                    if len(ahead) > _IN_FLIGHT:
+                        done += self._finish(ahead.popleft(), blender, emitter, reader)
+                    if progress is not None:
+                        progress(done, total)
+                while ahead:
+                    done += self._finish(ahead.popleft(), blender, emitter, reader)
+                    if progress is not None:
+                        progress(done, total)
+            finally:  # after an error nobody waits for what was begun
+                for batch in ahead:
+                    batch.result.cancel()
+        self.seconds |= reader.seconds
+
+    def _batches(self, reader: StripReader, pool: ThreadPoolExecutor) -> Iterator[_Batch]:
+        """Tiles given to the network, row by row of tiles, as fast as their pixels come.
+
+        The tiles of a batch are put together in the thread that runs the network over them, while
+        another batch is in the network.
+        """
+        size = max(1, self.model.batch_size)
+        shape = size, len(self.model.card.bands), self.rows.tile, self.cols.tile
+        strips: list[NormalisedStrip] = []
+        for row, more in enumerate(reader.rows()):
+            for strip in more:
+                top = round(strip.first * self.work.gsd / self.out.gsd)
                 self.missing[top : top + len(strip.missing)] = strip.missing
                 self.saturated[top : top + len(strip.saturated)] = strip.saturated
-                window.append(self.model.card.input.normalise(strip.values), _all_known(strip.values))
-                del strip
-            tiles, tiles_valid = window.advance(self.rows.starts[row])
-            begun = time.perf_counter()
-            for count in self._infer(blender, row, tiles, tiles_valid):
-                done += count
-                if progress is not None:
-                    progress(done, total)
-            self.seconds["inference"] += time.perf_counter() - begun
-            emitter.feed(*blender.finish(row), tiles_valid)
+                strips.append(strip)
+            start = self.rows.starts[row]
+            strips = [strip for strip in strips if strip.stop > start]
+            tiles = TileRow(list(strips), start, self.rows.tile, self.cols)
+            # A tile without one valid pixel needs no network: its place stays missing.
+            wanted = tiles.wanted()
+            groups = [wanted[k : k + size] for k in range(0, len(wanted), size)] or [[]]
+            for group in groups:
+                skipped = len(self.cols.starts) - len(wanted) if group is groups[0] else 0
+                buffer = self._buffers.pop() if self._buffers else np.empty(shape, np.float32)
+                result = pool.submit(self._infer, tiles, group, buffer)
+                yield _Batch(row, group, skipped, buffer, result, tiles if group is groups[-1] else None)
 
-    def _strips(self) -> Iterator[Iterator[tuple[int, Strip]]]:
-        """For each row of tiles the strips it needs beyond those before it, each with its first row's number.
+    def _infer(self, tiles: TileRow, group: list[int], buffer: FloatArray) -> FloatArray | None:
+        """Probabilities (n, classes, rows, cols) of the tiles at some places of a row."""
+        if not group:
+            return None
+        for place, target in zip(group, buffer, strict=False):
+            tiles.cut(place, target)
+        return self.model.predict(buffer[: len(group)])
 
-        While a row is worked on, the strips of the next are read. Strips are low, so that a decoder
-        still holds the blocks that a strip shares with the one before; a row may need none, where
-        rounding up to whole output pixels has brought all its rows already.
-        """
-        card = self.model.card
-        align = (Fraction(card.gsd) / Fraction(self.out.gsd)).limit_denominator(1000).denominator
-        height = max(1, _STRIP // align) * align
-        rows = [
-            [(low, min(low + height, stop)) for low in range(start, stop, height)]
-            for start, stop in row_windows(self.rows, align)
-        ]
-        wanted = iter([strip for row in rows for strip in row])
-        most = max(len(row) for row in rows) + 1
-        with ThreadPoolExecutor(1, "cloudmask-read") as pool:
-            ahead: deque[Future[Strip]] = deque()
-
-            def ask() -> None:
-                strip = next(wanted, None)
-                if strip is not None:
-                    ahead.append(pool.submit(self.source.read, card.bands, card.gsd, strip, self.out.gsd))
-
-            def take(row: list[tuple[int, int]]) -> Iterator[tuple[int, Strip]]:
-                for start, _ in row:
-                    begun = time.perf_counter()
-                    strip = ahead.popleft().result()
-                    self.seconds["read_wait"] += time.perf_counter() - begun
-                    self.seconds["load_work"] += strip.load_seconds
-                    self.seconds["resample_work"] += strip.resample_seconds
-                    ask()
-                    yield start, strip
-
-            for _ in range(most):
-                ask()
-            try:
-                for row in rows:
-                    yield take(row)
-            finally:  # after an error nobody waits for what was asked for
-                for future in ahead:
-                    future.cancel()
-
-    def _infer(self, blender: RowBlender, row: int, tiles: FloatArray, valid: BoolArray) -> Iterator[int]:
-        """Run the network over one row of tiles; yields how many tiles each step settled."""
-        side = self.cols.tile
-        # A tile without one valid pixel needs no network: its place stays missing.
-        wanted = [
-            (i, start) for i, start in enumerate(self.cols.starts) if valid[:, start : start + side].any()
-        ]
-        yield len(self.cols.starts) - len(wanted)
-        size = max(1, self.model.batch_size)
-        for k in range(0, len(wanted), size):
-            group = wanted[k : k + size]
-            batch = np.stack([tiles[:, :, start : start + side] for _, start in group])
-            for (col, _), result in zip(group, self.model.predict(batch), strict=True):
-                blender.add(row, col, result)
-            yield len(group)
+    def _finish(self, batch: _Batch, blender: RowBlender, emitter: _Emitter, reader: StripReader) -> int:
+        """Blend a batch, in the order of the tiles, and write the row it ends; returns tiles settled."""
+        begun = time.perf_counter()
+        found = batch.result.result()
+        if found is not None:
+            for col, tile in zip(batch.cols, found, strict=True):
+                blender.add(batch.row, col, tile)
+        self._buffers.append(batch.buffer)
+        self.seconds["inference"] += time.perf_counter() - begun
+        if batch.ended is not None:
+            emitter.feed(*blender.finish(batch.row), batch.ended.known)
+            if batch.row + 1 < len(self.rows.starts):
+                reader.give_back(batch.ended.above(self.rows.starts[batch.row + 1]))
+        return len(batch.cols) + batch.skipped
 
 
-def _all_known(values: FloatArray) -> BoolArray:
-    """Where no band of (bands, rows, cols) is NaN."""
-    known = np.empty(values.shape[1:], bool)
-    for start in range(0, len(known), ROWS):
-        part = values[:, start : start + ROWS]
-        unknown = np.isnan(part[0])
-        for plane in part[1:]:
-            unknown |= np.isnan(plane)
-        np.logical_not(unknown, out=known[start : start + ROWS])
-    return known
+class _Batch(NamedTuple):
+    """Tiles of a row that go through the network together."""
 
-
-class _Window:
-    """The pixel rows under the current row of tiles, padded to whole tiles by reflection."""
-
-    def __init__(self, side: int, width: int) -> None:
-        self._side, self._width = side, width
-        self._parts: list[tuple[FloatArray, BoolArray]] = []
-        self._top = 0
-
-    def append(self, values: FloatArray, valid: BoolArray) -> None:
-        """Add rows below; values (bands, rows, cols), valid (rows, cols)."""
-        self._parts.append((values, valid))
-
-    def advance(self, top: int) -> tuple[FloatArray, BoolArray]:
-        """Drop the rows above `top` and return one tile's height of values and validity."""
-        first_values, first_valid = self._parts[0]
-        drop = top - self._top
-        self._parts[0] = first_values[:, drop:], first_valid[drop:]
-        del first_values, first_valid
-        values = np.concatenate([v for v, _ in self._parts], axis=1)
-        valid = np.concatenate([v for _, v in self._parts])
-        self._parts, self._top = [(values, valid)], top
-        values, valid = values[:, : self._side], valid[: self._side]
-        lack = (self._side - values.shape[1], self._width - values.shape[2])
-        if any(n > 0 for n in lack):
-            # Mirrored ground keeps edges free of a false border; symmetric also serves where the
-            # scene is smaller than the padding.
-            values = np.pad(values, ((0, 0), (0, lack[0]), (0, lack[1])), mode="symmetric")
-            valid = np.pad(valid, ((0, lack[0]), (0, lack[1])), constant_values=False)
-        return values, valid
+    row: int
+    cols: list[int]
+    skipped: int
+    """Tiles settled with it that need no network."""
+    buffer: FloatArray
+    result: Future[FloatArray | None]
+    ended: TileRow | None
+    """The row of tiles, with its last batch."""
 
 
 class _Emitter:
@@ -290,9 +256,15 @@ class _Emitter:
 
     def feed(self, first: int, planes: FloatArray, tiles_valid: BoolArray) -> None:
         """Take rows (planes, n, cols) that begin at model row `first`."""
-        run = self._run
         begun = time.perf_counter()
-        valid = tiles_valid[: planes.shape[1], : run.work.cols]
+        # A few rows at a time, so that what lies between two steps stays in the processor's cache.
+        for start in range(0, planes.shape[1], ROWS):
+            here = slice(start, start + ROWS)
+            self._take(first + start, planes[:, here], tiles_valid[: planes.shape[1]][here])
+        self._run.seconds["postprocess"] += time.perf_counter() - begun
+
+    def _take(self, first: int, planes: FloatArray, valid: BoolArray) -> None:
+        run = self._run
         if self._planes is None or self._valid is None:
             self._planes, self._valid = planes, valid
         else:
@@ -308,7 +280,8 @@ class _Emitter:
             stop = min(math.ceil((end - 0.5) / ratio - 0.5 - 1e-6), run.out.rows)
         if stop > self._next:
             self._write(self._next, stop)
-        run.seconds["postprocess"] += time.perf_counter() - begun
+        else:  # whoever gives rows may use their memory again
+            self._planes, self._valid = self._planes.copy(), self._valid.copy()
 
     def _write(self, start: int, stop: int) -> None:
         run = self._run

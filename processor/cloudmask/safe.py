@@ -21,7 +21,7 @@ from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
 from .safe_files import SafeFiles, open_files
 from .safe_metadata import ProductMetadata, read_metadata
 from .source import Plane, PlaneLayout, PlaneSource, make_plane
-from .wavelet import read_level
+from .wavelet import LevelImage
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ class SafeProduct(PlaneSource):
         self._paths = _band_files(files, self.metadata)
         self._headers: dict[str, Header] = {}
         self._images: dict[str, BandImage] = {}
+        self._levels: dict[tuple[str, int], LevelImage] = {}
         bands = tuple(b for b in LEVEL_BANDS[self.metadata.level] if b in self._paths)
         executor = ThreadPoolExecutor(threads, "cloudmask-decode") if threads > 1 else None
         self._executor = executor
@@ -95,7 +96,10 @@ class SafeProduct(PlaneSource):
         image = self._image(band)
         radiometry = self.radiometry(band)
         if level:
-            return read_level(image, header, level, spacing, radiometry, rows, cols)
+            key = band, level
+            if key not in self._levels:
+                self._levels[key] = LevelImage(image, header, level, spacing, radiometry)
+            return self._levels[key].read(rows, cols)
         dn = image.read(0, rows, cols)
         return make_plane(radiometry.reflectance(dn), dn != NODATA_DN, dn == SATURATED_DN)
 

@@ -37,6 +37,8 @@ class Strip:
         On the output grid, the same ground: where any of the bands has no data at all.
     saturated : bool (out rows, out cols)
         On the output grid: where any of the bands is saturated.
+    complete : bool
+        Whether no value is NaN, as far as is known without a look at each.
     load_seconds, resample_seconds : float
         Time spent on loading bands and on resampling them, all threads together.
     """
@@ -44,6 +46,7 @@ class Strip:
     values: FloatArray
     missing: BoolArray
     saturated: BoolArray
+    complete: bool = False
     load_seconds: float = 0.0
     resample_seconds: float = 0.0
 
@@ -68,8 +71,19 @@ class Source(Protocol):
     grid: Grid
     bands: tuple[str, ...]
 
-    def read(self, bands: Sequence[str], gsd: float, rows: tuple[int, int], out_gsd: float) -> Strip:
-        """Read rows ``rows[0]:rows[1]`` of ``grid.at(gsd)``."""
+    def read(
+        self,
+        bands: Sequence[str],
+        gsd: float,
+        rows: tuple[int, int],
+        out_gsd: float,
+        memory: FloatArray | None = None,
+    ) -> Strip:
+        """Read rows ``rows[0]:rows[1]`` of ``grid.at(gsd)``.
+
+        The values are the caller's to change. They lie in `memory` (float32 (bands, at least as many
+        rows, cols)) if that is given.
+        """
         ...
 
 
@@ -131,6 +145,7 @@ class _Part(NamedTuple):
 
     missing: BoolArray | None
     saturated: BoolArray | None
+    complete: bool
     load_seconds: float
     resample_seconds: float
 
@@ -176,7 +191,14 @@ class PlaneSource(ABC):
     def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
         """Load the window of half-open `rows` and `cols` of the plane."""
 
-    def read(self, bands: Sequence[str], gsd: float, rows: tuple[int, int], out_gsd: float) -> Strip:
+    def read(
+        self,
+        bands: Sequence[str],
+        gsd: float,
+        rows: tuple[int, int],
+        out_gsd: float,
+        memory: FloatArray | None = None,
+    ) -> Strip:
         """Read rows ``rows[0]:rows[1]`` of ``grid.at(gsd)``; see :class:`Source`.
 
         Raises
@@ -196,7 +218,9 @@ class PlaneSource(ABC):
             out.rows if rows[1] >= work.rows else round(rows[1] * factor),
         )
 
-        values = np.empty((len(bands), rows[1] - rows[0], work.cols), np.float32)
+        if memory is None:
+            memory = np.empty((len(bands), rows[1] - rows[0], work.cols), np.float32)
+        values = memory[:, : rows[1] - rows[0]]
 
         def one(band: str, target: FloatArray) -> _Part:
             return self._read_band(band, work, rows, out, out_rows, target)
@@ -213,6 +237,7 @@ class PlaneSource(ABC):
             values,
             missing,
             saturated,
+            all(part.complete for part in parts),
             sum(part.load_seconds for part in parts),
             sum(part.resample_seconds for part in parts),
         )
@@ -252,7 +277,7 @@ class PlaneSource(ABC):
         saturated = None
         if plane.saturated is not None:
             saturated = out_map[1].any(out_map[0].any(plane.saturated, 0, corner[0]), 1, corner[1])
-        return _Part(missing, saturated, loaded - begun, time.perf_counter() - loaded)
+        return _Part(missing, saturated, plane.valid is None, loaded - begun, time.perf_counter() - loaded)
 
     def _maps(
         self, layout: PlaneLayout, gsd: float, rows: tuple[int, int], cols: tuple[int, int]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UsageError
+from .grid import ROWS
 
 _WEIGHT_STEPS = 1024  # Weights are multiples of 1/1024, exact in binary, and sum to exactly 1.
 
@@ -111,12 +112,18 @@ class RowBlender:
         self.cols = cols
         self._sum = np.zeros((planes, rows.tile, cols.padded), np.float32)
         self._top = 0
+        self._done = 0  # rows handed out, which make room when they are done with
 
     def add(self, row: int, col: int, tile: npt.NDArray[np.float32]) -> None:
         """Add the tile (planes, tile rows, tile cols) at a place of the lattice."""
+        self._make_room()
         start = self.cols.starts[col]
-        weight = self.rows.weights[row][:, None] * self.cols.weights[col][None, :]
-        self._sum[:, :, start : start + self.cols.tile] += tile * weight
+        target = self._sum[:, :, start : start + self.cols.tile]
+        down, across = self.rows.weights[row], self.cols.weights[col]
+        # A few rows at a time, so that what is added stays in the processor's cache.
+        for first in range(0, self.rows.tile, ROWS):
+            here = slice(first, first + ROWS)
+            target[:, here] += tile[:, here] * (down[here, None] * across)
 
     def finish(self, row: int) -> tuple[int, npt.NDArray[np.float32]]:
         """End a row of tiles.
@@ -126,17 +133,22 @@ class RowBlender:
         first : int
             First pixel row handed out.
         values : float32 (planes, n, cols)
-            The rows that no later tile touches, without padding.
+            The rows that no later tile touches, without padding; good until tiles are added again.
         """
+        self._make_room()
         starts = self.rows.starts
         end = starts[row + 1] if row + 1 < len(starts) else self.rows.padded
-        count = end - self._top
-        first, done = self._top, self._sum[:, :count].copy()
-        keep = self._sum[:, count:].copy()
-        self._sum[:, : keep.shape[1]] = keep
-        self._sum[:, keep.shape[1] :] = 0
+        first, self._done = self._top, end - self._top
         self._top = end
-        return first, done[:, : max(0, self.rows.size - first), : self.cols.size]
+        inside = min(self._done, max(0, self.rows.size - first))
+        return first, self._sum[:, :inside, : self.cols.size]
+
+    def _make_room(self) -> None:
+        if self._done:
+            keep = self._sum[:, self._done :].copy()
+            self._sum[:, : keep.shape[1]] = keep
+            self._sum[:, keep.shape[1] :] = 0
+            self._done = 0
 
 
 def row_windows(axis: TileAxis, align: int = 1) -> Iterator[tuple[int, int]]:

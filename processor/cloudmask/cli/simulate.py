@@ -53,6 +53,13 @@ class Size(click.ParamType):  # type: ignore[type-arg]
 @click.option("--sun-zenith", type=click.FloatRange(0, 85), help="Degrees; drawn by default.")
 @click.option("--biome", help="Kind of ground, such as coast or farmland; drawn by default.")
 @click.option(
+    "--nodata",
+    type=click.FloatRange(0, 1),
+    default=0.08,
+    show_default=True,
+    help="Share of the product without data, beyond the edge of the swath; 0 fills the tile.",
+)
+@click.option(
     "--truth-resolution",
     type=click.Choice([str(r) for r in RESOLUTIONS]),
     default="20",
@@ -71,6 +78,7 @@ def command(
     cover: float | None,
     sun_zenith: float | None,
     biome: str | None,
+    nodata: float,
     truth_resolution: str,
     zipped: bool,
     overwrite: bool,
@@ -100,7 +108,7 @@ def command(
     except OSError as error:
         raise OutputError(f"{out_dir}: cannot make this folder ({error.strerror})") from error
     with AtomicOutputs([product, truth, auxiliary_path(truth)], overwrite=overwrite) as outputs:
-        scene = ProductScene(spec)
+        scene = ProductScene(spec, edge=nodata)
         write_safe(scene, outputs.path(product).parent, baseline=baseline, tile=TILE, zip=zipped)
         gsd = int(truth_resolution)
         tile = tile_grid(TILE, size)
