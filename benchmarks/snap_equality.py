@@ -5,7 +5,8 @@ python benchmarks/snap_equality.py PRODUCT.SAFE
 `cloudmask run` reads bands at wavelet levels of their images; the operator in SNAP gets what
 S2Resampling makes of them at 20 m: means of pixels, interpolated bands of 60 m, all cut to whole
 digital numbers. This masks a piece of a product from both and prints the share of valid pixels
-with the same class, with SNAP's steps one by one.
+with the same class, with SNAP's steps one by one; for the command as it is, and with
+``--downsampling mean``.
 
 S2Resampling leaves interpolated bands half a pixel aside; the operator moves them back.
 """
@@ -17,7 +18,7 @@ import numpy as np
 
 from cloudmask.catalog import load_model
 from cloudmask.classes import CloudClass
-from cloudmask.options import Options
+from cloudmask.options import DOWNSAMPLINGS, Options
 from cloudmask.pipeline import predict
 from cloudmask.safe import open_product
 from cloudmask.snap.upsampled import move_to_middle
@@ -119,9 +120,13 @@ def main():
     arguments = parser.parse_args()
     row, col = (int(v) for v in arguments.at.split(","))
     size = arguments.size
+    commands = {}
+    for downsampling in DOWNSAMPLINGS:
+        with open_product(arguments.product, downsampling=downsampling) as product:
+            model = load_model(arguments.model, level=product.level, bands=product.bands)
+            piece = product.subset(row, col, size, size)
+            commands[downsampling] = predict(piece, model, Options(resolution=GSD)).classes
     with open_product(arguments.product) as product:
-        model = load_model(arguments.model, level=product.level, bands=product.bands)
-        command = predict(product.subset(row, col, size, size), model, Options(resolution=GSD)).classes
         print(f"{product.name}, {size} x {size} px from {row},{col}; {model.card.name}", flush=True)
         steps = {
             "means of pixels": {},
@@ -132,7 +137,8 @@ def main():
         for name, settings in steps.items():
             source = Resampled(product, **settings).subset(row // 2, col // 2, size // 2, size // 2)
             mask = predict(source, model, Options(resolution=GSD)).classes
-            print(f"  {name}: {agreement(mask, command):.2f} % as the command", flush=True)
+            same = ", ".join(f"{agreement(mask, ours):.2f} % ({how})" for how, ours in commands.items())
+            print(f"  {name}: {same} as the command", flush=True)
 
 
 if __name__ == "__main__":

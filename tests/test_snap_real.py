@@ -258,29 +258,41 @@ def test_full_size_product_against_the_command(gpt, product, model, tmp_path, na
     assert equal >= (0.97 if resolution == 60 else 0.995)
 
 
+# Least share of equal classes with the default model, by how the command brings bands to 20 m: SNAP averages
+# pixels; a wavelet level, which the command reads by default, differs a little (docs/snap.md).
+_EQUAL = {"mean": 0.995, "wavelet": 0.99}
+
+
 def test_default_model_against_the_command(gpt, product, tmp_path):
-    """99.5 % is not reached: the command reads wavelet levels, SNAP averages pixels (docs/snap.md)."""
     file = graph(tmp_path, "mask_only_graph")
     code, said, seconds = gpt(file, f"-Pinput={product('L1C 05.11')}", target="mask.dim")
     assert code == 0, said[-3000:]
-    reference, _, _ = command_mask(product("L1C 05.11"), tmp_path)
-    equal, missing = agreement(band(tmp_path, "mask.data", "cloudmask"), reference)
-    print(f"\ndefault model: {100 * equal:.3f} % equal, {missing} missing differ, gpt {seconds:.0f} s")
-    assert missing == 0
-    assert equal >= 0.99
+    ours = band(tmp_path, "mask.data", "cloudmask")
+    print(f"\ndefault model: gpt {seconds:.0f} s")
+    for downsampling, least in _EQUAL.items():
+        reference, _, _ = command_mask(product("L1C 05.11"), tmp_path, downsampling=downsampling)
+        equal, missing = agreement(ours, reference)
+        print(f"  {downsampling}: {100 * equal:.3f} % equal, {missing} missing differ")
+        assert missing == 0
+        assert equal >= least
 
 
 def test_default_model_against_the_command_on_a_piece(gpt, product, crop, tmp_path):
     code, said, _ = gpt("CloudMask", f"-SsourceProduct={crop}", "-PcopySourceBands=false", target="out.dim")
     assert code == 0, said[-3000:]
-    with open_product(product("L1C 05.11")) as whole:
-        piece = whole.subset(0, 0, 2 * _CROP, 2 * _CROP)
-        default = load_model(None, level="L1C", bands=whole.bands)
-        reference = predict(piece, default, Options(resolution=20)).classes
-    equal, missing = agreement(band(tmp_path, "out.data", "cloudmask"), reference)
-    print(f"\ndefault model, {_CROP} x {_CROP} px: {100 * equal:.3f} % equal, {missing} missing differ")
-    assert missing == 0
-    assert equal >= 0.99
+    ours = band(tmp_path, "out.data", "cloudmask")
+    for downsampling, least in _EQUAL.items():
+        with open_product(product("L1C 05.11"), downsampling=downsampling) as whole:
+            piece = whole.subset(0, 0, 2 * _CROP, 2 * _CROP)
+            default = load_model(None, level="L1C", bands=whole.bands)
+            reference = predict(piece, default, Options(resolution=20)).classes
+        equal, missing = agreement(ours, reference)
+        print(
+            f"\ndefault model, {_CROP} x {_CROP} px, {downsampling}: {100 * equal:.3f} % equal, "
+            f"{missing} missing differ"
+        )
+        assert missing == 0
+        assert equal >= least
 
 
 @pytest.mark.parametrize("name", ["cloudmask_graph", "masked_graph", "sen2cor_graph"])

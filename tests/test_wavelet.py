@@ -73,3 +73,22 @@ def test_no_linear_estimate_of_means_is_much_better_than_the_one_taken(level, co
     assert 1 <= ratio < 1.02
     unmoved = np.array([0, 0, 1, 0, 0, 0])
     assert _error(unmoved, taps, means, covariance) > 1.5 * _error(taken, taps, means, covariance)
+
+
+def test_means_are_those_of_valid_pixels(tmp_path):
+    """`downsampling="mean"` averages what is there, next to no-data too."""
+    root = write_safe(TinyScene(size10=720), tmp_path)
+    with open_product(root) as product, open_product(root, downsampling="mean") as averaging:
+        native = product.layout("B02", 10)
+        assert averaging.layout("B02", 20) == native
+        plane = product.load("B02", native, (0, native.rows), (0, native.cols))
+        assert plane.valid is not None, "the scene has a border without data"
+        known = plane.valid.reshape(360, 2, 360, 2)
+        total = np.where(plane.valid, plane.values, 0).reshape(known.shape).sum(axis=(1, 3))
+        count = known.sum(axis=(1, 3))
+        with np.errstate(invalid="ignore"):
+            means = np.where(count > 0, total / count, np.nan)
+        found, by_wavelet = (p.read(("B02",), 20, (0, 360), 20) for p in (averaging, product))
+        np.testing.assert_allclose(found.values[0], means, rtol=1e-5)
+        assert np.array_equal(found.missing, by_wavelet.missing)
+        assert not np.array_equal(found.values, by_wavelet.values, equal_nan=True)

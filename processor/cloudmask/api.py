@@ -80,7 +80,9 @@ def mask_product(
     from .safe import open_product
 
     threads = thread_count(options.threads)
-    with open_product(path, threads=threads, offset=options.radiometric_offset) as product:
+    with open_product(
+        path, threads=threads, offset=options.radiometric_offset, downsampling=options.downsampling
+    ) as product:
         model = load_model(
             options.model,
             level=product.level,
@@ -138,8 +140,8 @@ def mask_array(
     progress : callable, optional
         Called with tiles done and tiles in all.
     **options
-        Fields of :class:`Options` but ``resolution`` and ``radiometric_offset``. Probabilities are
-        kept unless ``probabilities=False``.
+        Fields of :class:`Options` but ``resolution``, ``radiometric_offset`` and ``downsampling``.
+        Probabilities are kept unless ``probabilities=False``.
 
     Returns
     -------
@@ -152,7 +154,7 @@ def mask_array(
         InputError if the image is not what is expected, ModelError if no model does with the
         bands (the message names those that would do), DeviceError, UsageError.
     """
-    for fixed in ("resolution", "radiometric_offset"):
+    for fixed in ("resolution", "radiometric_offset", "downsampling"):
         if fixed in options:
             raise UsageError(f"mask_array takes no '{fixed}': the image is reflectance on its own grid")
     options.setdefault("probabilities", True)

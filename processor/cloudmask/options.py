@@ -19,6 +19,7 @@ from .classes import CloudClass
 from .errors import UsageError
 
 DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda", "openvino")
+DOWNSAMPLINGS: tuple[str, ...] = ("wavelet", "mean")
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,14 @@ class Options:
         "0 for data that were harmonised already.",
         unit="DN",
         interval=(-20000.0, 20000.0),
+        snap=False,
+    )
+    downsampling: str = _option(
+        "wavelet",
+        "Downsampling",
+        "How 10 m bands are brought to a coarser network: wavelet reads a level of their JPEG 2000 images; "
+        "mean decodes them in full and averages, which takes longer and is what SNAP's S2Resampling does.",
+        choices=DOWNSAMPLINGS,
         snap=False,
     )
 

@@ -47,8 +47,16 @@ class SafeProduct(PlaneSource):
     folder: Path
     stem: str
 
-    def __init__(self, files: SafeFiles, *, threads: int = 1, offset: float | None = None) -> None:
+    def __init__(
+        self,
+        files: SafeFiles,
+        *,
+        threads: int = 1,
+        offset: float | None = None,
+        downsampling: str = "wavelet",
+    ) -> None:
         self._files = files
+        self._downsampling = downsampling
         self.metadata = read_metadata(files.read(files.metadata), f"{files.origin}: {files.metadata}")
         self.folder, self.stem = files.folder, files.stem
         self._offset = offset
@@ -85,7 +93,7 @@ class SafeProduct(PlaneSource):
         return own if self._offset is None else Radiometry(own.quantification, self._offset)
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
-        """The deepest wavelet level that is no coarser than `gsd`."""
+        """The deepest wavelet level that is no coarser than `gsd`, or the full image if means are wanted."""
         spacing, level, header = self._level(band, gsd)
         factor = 2**level
         return PlaneLayout(spacing * factor, math.ceil(header.rows / factor), math.ceil(header.cols / factor))
@@ -135,7 +143,8 @@ class SafeProduct(PlaneSource):
         header = self._header(band)
         spacing = self._spacing(band, header)
         level = 0
-        while level < header.levels and spacing * 2 ** (level + 1) <= gsd * 1.001:
+        deepest = header.levels if self._downsampling == "wavelet" else 0
+        while level < deepest and spacing * 2 ** (level + 1) <= gsd * 1.001:
             level += 1
         return spacing, level, header
 
@@ -187,7 +196,9 @@ class SafeProduct(PlaneSource):
         )
 
 
-def open_product(path: str | Path, *, threads: int = 1, offset: float | None = None) -> SafeProduct:
+def open_product(
+    path: str | Path, *, threads: int = 1, offset: float | None = None, downsampling: str = "wavelet"
+) -> SafeProduct:
     """Open a product.
 
     Parameters
@@ -198,6 +209,9 @@ def open_product(path: str | Path, *, threads: int = 1, offset: float | None = N
         Bands decoded side by side.
     offset : float, optional
         Added to the digital numbers of every band in place of the product's own offset.
+    downsampling : {"wavelet", "mean"}
+        Whether a band that is wanted coarser than it is, is read at a wavelet level of its image, or in
+        full and averaged.
 
     Raises
     ------
@@ -206,7 +220,7 @@ def open_product(path: str | Path, *, threads: int = 1, offset: float | None = N
     """
     files = open_files(Path(path))
     try:
-        return SafeProduct(files, threads=threads, offset=offset)
+        return SafeProduct(files, threads=threads, offset=offset, downsampling=downsampling)
     except BaseException:
         files.close()
         raise
