@@ -20,9 +20,10 @@ from cloudmask.catalog import load_model
 from cloudmask.classes import CloudClass
 from cloudmask.options import DOWNSAMPLINGS, Options
 from cloudmask.pipeline import predict
+from cloudmask.plane import PlaneLayout, make_plane
 from cloudmask.safe import open_product
 from cloudmask.snap.upsampled import move_to_middle
-from cloudmask.source import PlaneLayout, PlaneSource, make_plane
+from cloudmask.source import PlaneSource
 
 GSD = 20
 
@@ -51,7 +52,7 @@ class Resampled(PlaneSource):
             return native
         return PlaneLayout(float(GSD), *self._product.grid.at(GSD).shape)
 
-    def load(self, band, layout, rows, cols):
+    def load(self, band, layout, rows, cols, out=None):
         """A window of the resampled band."""
         native = self._product.layout(band, 1)
         if native.spacing == layout.spacing:

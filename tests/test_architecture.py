@@ -12,7 +12,18 @@ import cloudmask
 
 ROOT = Path(cloudmask.__file__).parent
 CORE = {"errors", "classes", "bands", "grid", "radiometry", "tiling", "postprocess", "metrics"}
-MIDDLE = {"options", "card", "json_reader", "model", "pipeline", "result", "source", "strips", "array_source"}
+MIDDLE = {
+    "options",
+    "card",
+    "json_reader",
+    "model",
+    "pipeline",
+    "plane",
+    "result",
+    "source",
+    "strips",
+    "array_source",
+}
 FOREIGN = {
     "rasterio": {"jp2", "geotiff", "dimap", "aoi", "cli/doctor"},
     "lxml": {"xml_input", "geotiff", "dimap"},

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from .bands import LEVEL_BANDS, Level, parse_bands
 from .errors import InputError
-from .grid import Grid
-from .source import Plane, PlaneLayout, PlaneSource
+from .grid import FloatArray, Grid
+from .plane import Plane, PlaneLayout
+from .source import PlaneSource
 
 _PLAUSIBLE = 20.0  # Twenty times a white lambertian surface, or below 0: certainly not reflectance.
 
@@ -104,13 +105,20 @@ class ArraySource(PlaneSource):
                 f"{name}: expected a grid of {rows} x {cols} at {gsd:g} m, "
                 f"found {grid.rows} x {grid.cols} at {grid.gsd:g} m"
             )
-        super().__init__(name, level, grid, names)
+        super().__init__(name, level, grid, names, readers=2)
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
         """The image's own grid, whatever is asked for."""
         return PlaneLayout(self.grid.gsd, *self._planes.shape[1:])
 
-    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
+    def load(
+        self,
+        band: str,
+        layout: PlaneLayout,
+        rows: tuple[int, int],
+        cols: tuple[int, int],
+        out: FloatArray | None = None,
+    ) -> Plane:
         """A window of one band; NaN and infinities are missing."""
         values = self._planes[self.bands.index(band), slice(*rows), slice(*cols)]
         valid = np.isfinite(values)

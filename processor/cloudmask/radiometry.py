@@ -52,9 +52,16 @@ class Radiometry:
                 f"radiometric offset: expected -20000 to 20000 (-1000 or 0 is usual), found {self.offset:g}"
             )
 
-    def reflectance(self, dn: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-        """Reflectance (float32, same shape) of digital numbers; no-data is not looked at."""
-        out = dn.astype(np.float32)
+    def reflectance(
+        self, dn: npt.NDArray[np.generic], out: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Reflectance (float32, same shape) of digital numbers; no-data is not looked at.
+
+        It is put into `out` if that is given.
+        """
+        if out is None:
+            out = np.empty(dn.shape, np.float32)
+        out[...] = dn
         out += np.float32(self.offset)
         out *= np.float32(1.0 / self.quantification)
         return out

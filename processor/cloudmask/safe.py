@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from .bands import BANDS, LEVEL_BANDS, parse_band
 from .errors import InputError
-from .grid import Grid
+from .grid import FloatArray, Grid
 from .jp2 import BandImage, Header, read_header
+from .plane import Plane, PlaneLayout, make_plane
 from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
 from .safe_files import SafeFiles, open_files
 from .safe_metadata import ProductMetadata, read_metadata
-from .source import Plane, PlaneLayout, PlaneSource, make_plane
+from .source import PlaneSource
 from .wavelet import LevelImage
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ class SafeProduct(PlaneSource):
         self._executor = executor
         self._reference = min(bands, key=lambda b: (self._paths[b][1], b))
         grid = self._reference_grid()
-        super().__init__(files.stem, self.metadata.level, grid, bands, executor)
+        # Two strips at a time, so that no decoder waits for the slowest band of a strip.
+        super().__init__(files.stem, self.metadata.level, grid, bands, executor, readers=2)
 
     def __enter__(self) -> SafeProduct:
         return self
@@ -98,7 +100,14 @@ class SafeProduct(PlaneSource):
         factor = 2**level
         return PlaneLayout(spacing * factor, math.ceil(header.rows / factor), math.ceil(header.cols / factor))
 
-    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
+    def load(
+        self,
+        band: str,
+        layout: PlaneLayout,
+        rows: tuple[int, int],
+        cols: tuple[int, int],
+        out: FloatArray | None = None,
+    ) -> Plane:
         """Decode a window of a band; :mod:`cloudmask.wavelet` keeps no-data out of the rest."""
         spacing, level, header = self._level(band, layout.spacing)
         image = self._image(band)
@@ -107,9 +116,9 @@ class SafeProduct(PlaneSource):
             key = band, level
             if key not in self._levels:
                 self._levels[key] = LevelImage(image, header, level, spacing, radiometry)
-            return self._levels[key].read(rows, cols)
+            return self._levels[key].read(rows, cols, out)
         dn = image.read(0, rows, cols)
-        return make_plane(radiometry.reflectance(dn), dn != NODATA_DN, dn == SATURATED_DN)
+        return make_plane(radiometry.reflectance(dn, out), dn != NODATA_DN, dn == SATURATED_DN)
 
     def digital_numbers(self, band: str, gsd: float) -> npt.NDArray[np.uint16]:
         """A whole band as :meth:`load` decodes it for use at a spacing, untouched.

@@ -7,7 +7,6 @@ of files, arrays or a host program only says how to load rows.
 from __future__ import annotations
 
 import copy
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from .bands import Level
 from .errors import InputError
 from .grid import AxisMap, BoolArray, FloatArray, Grid, resample
+from .plane import Plane, PlaneLayout, any_valid
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -64,12 +64,15 @@ class Source(Protocol):
         The finest grid of the scene.
     bands : tuple of str
         Bands that can be read.
+    readers : int
+        How many threads may read strips at a time.
     """
 
     name: str
     level: Level
     grid: Grid
     bands: tuple[str, ...]
+    readers: int
 
     def read(
         self,
@@ -85,59 +88,6 @@ class Source(Protocol):
         rows, cols)) if that is given.
         """
         ...
-
-
-Patch = tuple[int, int, BoolArray, float]
-"""First row, first column, validity, spacing; counted on the finer grid of the whole band."""
-
-
-@dataclass(frozen=True)
-class Plane:
-    """Rows of one band as stored, before resampling.
-
-    Attributes
-    ----------
-    values : float32 (rows, cols)
-        Reflectance; anything where not valid.
-    valid : bool (rows, cols) or None
-        None if every sample is.
-    saturated : bool (rows, cols) or None
-        None if no sample is.
-    finer : tuple of Patch
-        Pieces where validity is known at a finer spacing than the plane's.
-    """
-
-    values: FloatArray
-    valid: BoolArray | None = None
-    saturated: BoolArray | None = None
-    finer: tuple[Patch, ...] = ()
-
-
-_SATURATED_REFLECTANCE = np.float32(1.5)
-"""Stands for a saturated sample: brighter than nearly all cloud, and in a network's range."""
-
-
-def make_plane(
-    values: FloatArray, valid: BoolArray, saturated: BoolArray, finer: tuple[Patch, ...] = ()
-) -> Plane:
-    """A plane whose saturated samples have a reflectance a network can take; `values` are changed."""
-    if saturated.any():
-        values[saturated] = _SATURATED_REFLECTANCE
-    return Plane(
-        values,
-        None if bool(valid.all()) else valid,
-        saturated if bool(saturated.any()) else None,
-        finer,
-    )
-
-
-@dataclass(frozen=True)
-class PlaneLayout:
-    """Spacing (nominal metres) and size of a band as a source would load it."""
-
-    spacing: float
-    rows: int
-    cols: int
 
 
 class _Part(NamedTuple):
@@ -159,15 +109,24 @@ class PlaneSource(ABC):
         See :class:`Source`.
     pool : Executor, optional
         Loads bands side by side.
+    readers : int
+        How many threads may read strips at a time.
     """
 
     def __init__(
-        self, name: str, level: Level, grid: Grid, bands: tuple[str, ...], pool: Executor | None = None
+        self,
+        name: str,
+        level: Level,
+        grid: Grid,
+        bands: tuple[str, ...],
+        pool: Executor | None = None,
+        readers: int = 1,
     ) -> None:
         self.name = name
         self.level = level
         self.grid = grid
         self.bands = bands
+        self.readers = readers
         self._pool = pool
         # Where the grid begins inside the stored planes, nominal metres from their corner.
         self._origin = (0.0, 0.0)
@@ -188,8 +147,15 @@ class PlaneSource(ABC):
         """How the band would be loaded for use at a spacing: the coarsest plane no coarser than it."""
 
     @abstractmethod
-    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
-        """Load the window of half-open `rows` and `cols` of the plane."""
+    def load(
+        self,
+        band: str,
+        layout: PlaneLayout,
+        rows: tuple[int, int],
+        cols: tuple[int, int],
+        out: FloatArray | None = None,
+    ) -> Plane:
+        """Load the window of half-open `rows` and `cols` of the plane; its values may be put into `out`."""
 
     def read(
         self,
@@ -260,7 +226,9 @@ class PlaneSource(ABC):
             (min(a.source[0], b.source[0]), max(a.source[1], b.source[1]))
             for a, b in zip(work_map, out_map, strict=True)
         ]
-        plane = self.load(band, layout, window[0], window[1])
+        # Where the plane is what is wanted as it is, it need not be copied there.
+        ready = all(a.identity and a.source == w for a, w in zip(work_map, window, strict=True))
+        plane = self.load(band, layout, window[0], window[1], target if ready else None)
         loaded = time.perf_counter()
 
         def cut(array: npt.NDArray[_Scalar], maps: list[AxisMap]) -> npt.NDArray[_Scalar]:
@@ -269,11 +237,14 @@ class PlaneSource(ABC):
             return array[r0 - top : r1 - top, c0 - left : c1 - left]
 
         valid = None if plane.valid is None else cut(plane.valid, work_map)
-        resample(cut(plane.values, work_map), valid, work_map[0], work_map[1], target)
+        if plane.values is not target:
+            resample(cut(plane.values, work_map), valid, work_map[0], work_map[1], target)
+        elif valid is not None:
+            np.copyto(target, np.float32(np.nan), where=~valid)
         corner = window[0][0], window[1][0]
         missing = None
         if plane.valid is not None or plane.finer:
-            missing = ~_any_valid(plane, layout, corner, out_map, out.gsd)
+            missing = ~any_valid(plane, layout, corner, out_map, out.gsd)
         saturated = None
         if plane.saturated is not None:
             saturated = out_map[1].any(out_map[0].any(plane.saturated, 0, corner[0]), 1, corner[1])
@@ -289,48 +260,3 @@ class PlaneSource(ABC):
             AxisMap(ratio, layout.rows, down + rows[0], down + rows[1]),
             AxisMap(ratio, layout.cols, across + cols[0], across + cols[1]),
         ]
-
-
-def _any_valid(
-    plane: Plane, layout: PlaneLayout, corner: tuple[int, int], targets: list[AxisMap], gsd: float
-) -> BoolArray:
-    """Whether any valid sample lies on the ground of each target.
-
-    Where validity is known more finely than the plane's samples, that decides.
-
-    Parameters
-    ----------
-    plane, layout
-        The plane, and the layout of the whole band.
-    corner : tuple of int
-        The plane's first row and column in the whole band.
-    targets : list of AxisMap
-        Rows and columns wanted.
-    gsd : float
-        Spacing of the targets, metres.
-    """
-    shape = plane.values.shape
-    valid = np.ones(shape, bool) if plane.valid is None else plane.valid.copy()
-    for row, col, finer, spacing in plane.finer:
-        factor = round(layout.spacing / spacing)
-        place = (
-            slice(low // factor - first, -(-(low + size) // factor) - first)
-            for low, size, first in zip((row, col), finer.shape, corner, strict=True)
-        )
-        valid[tuple(place)] = False
-    down, across = targets
-    out = across.any(down.any(valid, 0, corner[0]), 1, corner[1])
-    for row, col, finer, spacing in plane.finer:
-        ratio, factor = gsd / spacing, round(layout.spacing / spacing)
-        maps = []
-        sides = zip((row, col), finer.shape, targets, (layout.rows, layout.cols), strict=True)
-        for low, size, target, end in sides:
-            # Targets that touch the piece; those beyond the end of the band repeat its last sample.
-            start = max(target.start, math.floor(low / ratio + 1e-6))
-            at_end = -(-(low + size) // factor) >= end
-            stop = target.stop if at_end else min(target.stop, math.ceil((low + size) / ratio - 1e-6))
-            maps.append(AxisMap(ratio, low + size, start, max(start, stop)))
-        found = maps[1].any(maps[0].any(finer, 0, row), 1, col)
-        first_row, first_col = maps[0].start - down.start, maps[1].start - across.start
-        out[first_row : first_row + found.shape[0], first_col : first_col + found.shape[1]] |= found
-    return out

@@ -26,8 +26,6 @@ _STRIP = 256
 that a strip shares with the one before."""
 _AHEAD = 4
 """Strips asked for before they are needed, which are read while the network works."""
-_READERS = 2
-"""Strips in work at a time, so that no decoder waits for the slowest band of a strip."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ class StripReader:
         A row may need none, where rounding up to whole output pixels has brought all its rows already.
         """
         wanted = iter([strip for row in self._rows for strip in row])
-        with ThreadPoolExecutor(_READERS, "cloudmask-read") as pool:
+        with ThreadPoolExecutor(self._source.readers, "cloudmask-read") as pool:
             ahead: deque[Future[NormalisedStrip]] = deque()
 
             def ask() -> None:

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from .grid import ROWS, FloatArray
 from .jp2 import BandImage, Header
+from .plane import Plane, make_plane
 from .radiometry import NODATA_DN, SATURATED_DN, SATURATED_MIXED, Radiometry
-from .source import Plane, make_plane
 
 Block = tuple[int, int, int, int]
 """First and past-last row, first and past-last column; samples of a wavelet level."""
@@ -53,13 +53,15 @@ class LevelImage:
         self._size = tuple(-(-n // 2**level) for n in (header.rows, header.cols))
         self._is_mixed: dict[tuple[int, int], bool] = {}
 
-    def read(self, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
+    def read(self, rows: tuple[int, int], cols: tuple[int, int], out: FloatArray | None = None) -> Plane:
         """Read a window.
 
         Parameters
         ----------
         rows, cols : tuple of int
             The window, half-open, in samples of the level.
+        out : float32 (rows, cols), optional
+            Where to put the values.
 
         Returns
         -------
@@ -77,7 +79,7 @@ class LevelImage:
         dn, mixed = self._read_and_judge(rows, cols)
         # Sample k of the low-pass band is centred on pixel k * factor (ISO/IEC 15444-1, Annex F); the
         # pixels it stands for have their centre (factor - 1) / 2 pixels further on.
-        values = _moved(dn, self._radiometry, (factor - 1) / (2 * factor))
+        values = _moved(dn, self._radiometry, (factor - 1) / (2 * factor), out)
         dn = dn[:-1, :-1]
         valid, saturated = dn != NODATA_DN, dn >= SATURATED_MIXED
         patches = []
@@ -148,9 +150,12 @@ class LevelImage:
             )
 
 
-def _moved(dn: npt.NDArray[np.uint16], radiometry: Radiometry, part: float) -> FloatArray:
+def _moved(
+    dn: npt.NDArray[np.uint16], radiometry: Radiometry, part: float, out: FloatArray | None
+) -> FloatArray:
     """Reflectance `part` of a sample further on along both axes, which become one sample shorter."""
-    out = np.empty((dn.shape[0] - 1, dn.shape[1] - 1), np.float32)
+    if out is None:
+        out = np.empty((dn.shape[0] - 1, dn.shape[1] - 1), np.float32)
     for start in range(0, len(out), ROWS):
         block = radiometry.reflectance(dn[start : start + ROWS + 1])
         out[start : start + ROWS] = _shift(_shift(block, part, 0), part, 1)

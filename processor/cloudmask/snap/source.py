@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from ..bands import BANDS
 from ..errors import InputError
+from ..grid import FloatArray
+from ..plane import Plane, PlaneLayout, make_plane
 from ..radiometry import NODATA_DN, SATURATED_MIXED
-from ..source import Plane, PlaneLayout, PlaneSource, make_plane
+from ..source import PlaneSource
 from .java import java_type
 from .sentinel2 import Scene
 from .upsampled import move_to_middle, stands_at_corner
@@ -64,7 +66,14 @@ class SnapSource(PlaneSource):
         """The product's own grid, whatever is asked for."""
         return PlaneLayout(self.grid.gsd, *self.grid.shape)
 
-    def load(self, band: str, layout: PlaneLayout, rows: tuple[int, int], cols: tuple[int, int]) -> Plane:
+    def load(
+        self,
+        band: str,
+        layout: PlaneLayout,
+        rows: tuple[int, int],
+        cols: tuple[int, int],
+        out: FloatArray | None = None,
+    ) -> Plane:
         """A window of one band.
 
         Raises
