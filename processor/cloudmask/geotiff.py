@@ -134,11 +134,12 @@ def _write(path: Path, data: npt.NDArray[Any], grid: Grid, nodata: float, fill: 
         "tiled": True,
         "blockxsize": 512,
         "blockysize": 512,
-        "compress": "LZW",  # holds the memory down between filling and copying
+        # Holds the memory down between filling and copying, where that is worth its time.
+        "compress": "LZW" if data.shape[0] > 1 else "NONE",
         "BIGTIFF": "IF_SAFER",
     }
     # GDAL may end a file early on a full disk and say nothing, so Python writes what GDAL made.
-    with gdal_environment(), MemoryFile() as result:
+    with gdal_environment(GDAL_NUM_THREADS="ALL_CPUS"), MemoryFile() as result:
         try:
             with MemoryFile() as memory:
                 with memory.open(**profile) as image:

@@ -35,9 +35,9 @@ _JPEG2000 = ("JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID")
 
 
 @contextmanager
-def gdal_environment() -> Iterator[None]:
+def gdal_environment(**settings: str) -> Iterator[None]:
     """GDAL's settings for this thread; pixels without georeference are no reason to warn."""
-    with warnings.catch_warnings(), rasterio.Env(**_GDAL):
+    with warnings.catch_warnings(), rasterio.Env(**{**_GDAL, **settings}):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 
