@@ -134,3 +134,11 @@ def test_command_writes_a_zip(tmp_path, capsys):
     assert product.endswith(".zip")
     with rasterio.open(truth) as image:
         assert set(np.unique(image.read(1))) <= {int(CloudClass.CLEAR), int(CloudClass.MISSING)}
+
+
+@pytest.mark.parametrize(("share", "missing"), [("0", 0.0), ("0.5", 0.5)])
+def test_command_leaves_a_share_without_data(tmp_path, capsys, share, missing):
+    assert main(["simulate", str(tmp_path), "--size", "240", "--clouds", "none", "--nodata", share]) == 0
+    _, truth = capsys.readouterr().out.split()
+    with rasterio.open(truth) as image:
+        assert (image.read(1) == CloudClass.MISSING).mean() == pytest.approx(missing, abs=0.1)
