@@ -26,7 +26,7 @@ from .options import Options
 from .postprocess import classify, postprocess
 from .result import Mask
 from .source import Source
-from .strips import NormalisedStrip, StripReader, TileRow
+from .strips import PlacedStrip, StripReader, TileRow
 from .tiling import RowBlender, TileAxis
 
 log = logging.getLogger(__name__)
@@ -186,9 +186,9 @@ class _Run:
         The tiles of a batch are put together in the thread that runs the network over them, while
         another batch is in the network.
         """
-        size = max(1, self.model.batch_size)
+        size = min(max(1, self.model.batch_size), len(self.cols.starts))
         shape = size, len(self.model.card.bands), self.rows.tile, self.cols.tile
-        strips: list[NormalisedStrip] = []
+        strips: list[PlacedStrip] = []
         for row, more in enumerate(reader.rows()):
             for strip in more:
                 top = round(strip.first * self.work.gsd / self.out.gsd)
@@ -197,7 +197,7 @@ class _Run:
                 strips.append(strip)
             start = self.rows.starts[row]
             strips = [strip for strip in strips if strip.stop > start]
-            tiles = TileRow(list(strips), start, self.rows.tile, self.cols)
+            tiles = TileRow(list(strips), start, self.rows.tile, self.cols, self.model.card.input)
             # A tile without one valid pixel needs no network: its place stays missing.
             wanted = tiles.wanted()
             groups = [wanted[k : k + size] for k in range(0, len(wanted), size)] or [[]]

@@ -84,8 +84,7 @@ class Source(Protocol):
     ) -> Strip:
         """Read rows ``rows[0]:rows[1]`` of ``grid.at(gsd)``.
 
-        The values are the caller's to change. They lie in `memory` (float32 (bands, at least as many
-        rows, cols)) if that is given.
+        The values lie in `memory` (float32 (bands, at least as many rows, cols)) if that is given.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""From strips of a scene to a network's tiles: reading ahead, normalising, cutting.
+"""From strips of a scene to a network's tiles: reading ahead, cutting, normalising.
 
-Strips are read and normalised in threads of their own while the network works. They stay as they
-came: a tile is put together from the strips that it lies on.
+Strips are read in threads of their own while the network works, and stay as they came: a tile is
+put together from the strips that it lies on, and normalised on the way.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from .card import ModelCard
+from .card import InputSpec, ModelCard
 from .grid import ROWS, BoolArray, FloatArray
 from .source import Source
 from .tiling import TileAxis, row_windows
@@ -29,15 +29,15 @@ _AHEAD = 4
 
 
 @dataclass(frozen=True)
-class NormalisedStrip:
-    """Some rows of a scene, ready for the network.
+class PlacedStrip:
+    """Some rows of a scene, and where they lie.
 
     Attributes
     ----------
     first : int
         Row of the model's grid that it begins at.
     values : float32 (bands, rows, cols)
-        Network input.
+        Reflectance.
     known : bool (rows, cols) or None
         Where no band is missing; None if that is everywhere.
     missing, saturated : bool (out rows, out cols)
@@ -64,7 +64,7 @@ class TileRow:
 
     Parameters
     ----------
-    strips : list of NormalisedStrip
+    strips : list of PlacedStrip
         Strips without gaps that hold all of the scene's rows under the tiles.
     start : int
         First row of the tiles.
@@ -72,16 +72,21 @@ class TileRow:
         Rows of a tile; those beyond the scene are mirrored.
     cols : TileAxis
         Tiles along columns.
+    normalisation : InputSpec
+        What the network wants.
     """
 
-    def __init__(self, strips: list[NormalisedStrip], start: int, side: int, cols: TileAxis) -> None:
+    def __init__(
+        self, strips: list[PlacedStrip], start: int, side: int, cols: TileAxis, normalisation: InputSpec
+    ) -> None:
         self._strips, self._start, self._side, self._cols = strips, start, side, cols
+        self._normalisation = normalisation
         self.known = np.zeros((side, cols.size), bool)
         """Where no band is missing, bool (tile rows, scene cols); False beyond the scene."""
         for piece, here, there in self._pieces():
             self.known[there] = True if piece.known is None else piece.known[here]
 
-    def _pieces(self) -> Iterator[tuple[NormalisedStrip, slice, slice]]:
+    def _pieces(self) -> Iterator[tuple[PlacedStrip, slice, slice]]:
         """Strips with their rows that lie under the tiles, and where these are in a tile."""
         for piece in self._strips:
             low, high = max(piece.first, self._start), min(piece.stop, self._start + self._side)
@@ -92,7 +97,7 @@ class TileRow:
                     slice(low - self._start, high - self._start),
                 )
 
-    def above(self, row: int) -> list[NormalisedStrip]:
+    def above(self, row: int) -> list[PlacedStrip]:
         """Strips that end above a row of the scene."""
         return [strip for strip in self._strips if strip.stop <= row]
 
@@ -114,13 +119,14 @@ class TileRow:
         col : int
             Place of the tile along the columns.
         out : float32 (bands, tile rows, tile cols)
-            Where to put it.
+            Where to put it, as input of the network.
         """
         left = self._cols.starts[col]
         width = min(self._cols.tile, self._cols.size - left)
         height = 0
         for piece, here, there in self._pieces():
-            out[:, there, :width] = piece.values[:, here, left : left + width]
+            values, target = piece.values[:, here, left : left + width], out[:, there, :width]
+            self._normalisation.normalise(values, target, complete=piece.known is None)
             height = there.stop
         _mirror(out[:, :height], width, 2)
         _mirror(out, height, 1)
@@ -143,7 +149,7 @@ class StripReader:
     source : Source
         The scene.
     card : ModelCard
-        Bands, spacing and normalisation.
+        Bands and spacing.
     rows : TileAxis
         Tiles along rows.
     out_gsd : float
@@ -168,21 +174,21 @@ class StripReader:
             for start, stop in row_windows(rows, align)
         ]
 
-    def rows(self) -> Iterator[Iterator[NormalisedStrip]]:
+    def rows(self) -> Iterator[Iterator[PlacedStrip]]:
         """For each row of tiles the strips it needs beyond those before it.
 
         A row may need none, where rounding up to whole output pixels has brought all its rows already.
         """
         wanted = iter([strip for row in self._rows for strip in row])
         with ThreadPoolExecutor(self._source.readers, "cloudmask-read") as pool:
-            ahead: deque[Future[NormalisedStrip]] = deque()
+            ahead: deque[Future[PlacedStrip]] = deque()
 
             def ask() -> None:
                 rows = next(wanted, None)
                 if rows is not None:
                     ahead.append(pool.submit(self._read, rows))
 
-            def take(count: int) -> Iterator[NormalisedStrip]:
+            def take(count: int) -> Iterator[PlacedStrip]:
                 for _ in range(count):
                     begun = time.perf_counter()
                     found = ahead.popleft().result()
@@ -199,7 +205,7 @@ class StripReader:
                 for future in ahead:
                     future.cancel()
 
-    def _read(self, rows: tuple[int, int]) -> NormalisedStrip:
+    def _read(self, rows: tuple[int, int]) -> PlacedStrip:
         card = self._card
         with self._lock:
             memory = self._spare.pop() if self._spare else None
@@ -208,13 +214,12 @@ class StripReader:
             memory = np.empty((len(card.bands), self._height, cols), np.float32)
         strip = self._source.read(card.bands, card.gsd, rows, self._out_gsd, memory)
         known = None if strip.complete else _all_known(strip.values)
-        card.input.normalise(strip.values, strip.values, complete=strip.complete)
         with self._lock:
             self.seconds["load_work"] += strip.load_seconds
             self.seconds["resample_work"] += strip.resample_seconds
-        return NormalisedStrip(rows[0], strip.values, known, strip.missing, strip.saturated, memory)
+        return PlacedStrip(rows[0], strip.values, known, strip.missing, strip.saturated, memory)
 
-    def give_back(self, strips: Iterable[NormalisedStrip]) -> None:
+    def give_back(self, strips: Iterable[PlacedStrip]) -> None:
         """Let strips that nobody reads any more lend their memory to others: fresh memory costs time."""
         with self._lock:
             self._spare += [strip.memory for strip in strips]
