@@ -4,7 +4,8 @@
 
 Runs every recipe of ``recipes/ablation`` that has not been run in that folder yet, and writes
 ``docs/records/ablation.json`` and the table of docs/training.md. The last epoch is scored, so that no run is
-favoured by choosing. ``--bands`` adds what a finished model is worth with fewer bands.
+favoured by choosing. ``--bands`` adds what a finished model is worth with fewer bands;
+with ``--bands-only`` the runs stay those of the record.
 """
 
 from __future__ import annotations
@@ -105,10 +106,14 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="pools of simulated patches, by default in the folder")
     parser.add_argument("--bands", default="cloudmask-l1c", help="model to score with fewer bands")
+    parser.add_argument("--bands-only", action="store_true", help="take the runs from the record")
     arguments = parser.parse_args()
     cache = arguments.cache or arguments.output / "pools"
     names = ["reference", *sorted(p.stem for p in RECIPES.glob("*.toml") if p.stem != "reference")]
-    runs = [run(RECIPES / f"{n}.toml", arguments.output / n, cache) for n in names]
+    if arguments.bands_only:
+        runs = json.loads(RECORD.read_text("utf-8"))["runs"]
+    else:
+        runs = [run(RECIPES / f"{n}.toml", arguments.output / n, cache) for n in names]
 
     recipe = load_recipe(RECIPES / "reference.toml")
     patches = simulated_pool(cache, recipe, recipe.validation[0], workers=2)

@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 
 from cloudmask.errors import UsageError
+from cloudmask.train import augment
 from cloudmask.train.export import fold, shift_logits
 from cloudmask.train.features import Indices
 from cloudmask.train.losses import distillation_loss, supervised_loss
@@ -162,3 +163,13 @@ def test_a_teacher_of_one_kind_of_cloud_does_not_care_which_kind() -> None:
     assert loss(2) < 1e-3
     assert loss(3) < 1e-3
     assert loss(0) > 5
+
+
+@pytest.mark.parametrize("side", [24, 28, 44])
+def test_zoomed_labels_stay_on_their_pixels(side: int) -> None:
+    columns = torch.arange(side)
+    scenes = (columns[None] >= columns[1:, None])[:, None].expand(-1, side, -1)  # a border at each column
+    image = augment.zoom(scenes[:, None].float(), 32)[:, 0]
+    labels = augment.zoom_labels(scenes.long(), 32).float()
+    assert abs(float((labels - image).mean())) < 0.002
+    assert float(((labels > 0.5) != (image > 0.5)).float().mean()) < 0.01

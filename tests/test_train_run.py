@@ -166,6 +166,42 @@ def test_a_share_of_the_first_weights_stays(run: Path, data: Path, tmp_path: Pat
     assert not np.allclose(shipped, OnnxModel(run / "tiny.onnx", device="cpu").predict(batch), atol=1e-4)
 
 
+@pytest.mark.parametrize("optional", [(), ("B08",)])
+def test_training_goes_on_from_an_exported_model(
+    run: Path, data: Path, tmp_path: Path, optional: tuple[str, ...]
+) -> None:
+    model = export_model(load_checkpoint(run / "best.pt"), tmp_path / "m.onnx", optional=optional)
+    recipe = write(tmp_path, data, "anchor = 0.5").read_text("utf-8").replace("rate = 0.01", "rate = 1e-9")
+    (tmp_path / "recipe.toml").write_text(recipe, "utf-8")
+    out = tmp_path / "out"
+    assert (
+        main(
+            ["train", str(tmp_path / "recipe.toml"), "-o", str(out), "-q", "--init", str(tmp_path / "m.onnx")]
+        )
+        == 0
+    )
+    batch = np.random.default_rng(0).standard_normal((1, 4, 32, 32)).astype(np.float32)
+    start = load_checkpoint(out / "init.pt")
+    again = export_model(start, tmp_path / "again.onnx", optional=optional)
+    before, after = (OnnxModel(p, device="cpu").predict(batch) for p in (model, again))
+    assert np.allclose(before, after, atol=1e-5)
+    assert start.normalisation == load_checkpoint(run / "best.pt").normalisation
+
+
+def test_an_exported_model_of_other_bands_or_widths_is_refused(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = load_checkpoint(run / "best.pt")
+    recipe = write(tmp_path, data)
+    fewer = export_model(best, tmp_path / "two.onnx", keep=("B04", "B02"))
+    assert main(["train", str(recipe), "-o", str(tmp_path / "a"), "-q", "--init", str(fewer)]) == 2
+    assert "bands" in capsys.readouterr().err
+    whole = export_model(best, tmp_path / "all.onnx")
+    recipe.write_text(recipe.read_text("utf-8").replace("[4, 6]", "[4, 8]"), "utf-8")
+    assert main(["train", str(recipe), "-o", str(tmp_path / "b"), "-q", "--init", str(whole)]) == 2
+    assert "widths" in capsys.readouterr().err
+
+
 def test_early_stopping(data: Path, tmp_path: Path) -> None:
     recipe = write(tmp_path, data, "patience = 1")
     text = (

@@ -15,7 +15,11 @@ _NEEDED = ("torch", "onnx", "matplotlib")
 @click.command("train")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder.")
-@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint (.pt) whose weights to start from.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    help="Checkpoint (.pt) or exported model (.onnx) whose weights to start from.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(

@@ -110,8 +110,8 @@ def zoom(x: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def zoom_labels(labels: torch.Tensor, size: int) -> torch.Tensor:
-    """Nearest label of (n, rows, cols) at `size`."""
+    """Nearest label of (n, rows, cols) at `size`, by the centres of pixels, as :func:`zoom` has them."""
     if labels.shape[-1] == size:
         return labels
-    picked = torch.nn.functional.interpolate(labels[:, None].float(), size=(size, size), mode="nearest")
+    picked = torch.nn.functional.interpolate(labels[:, None].float(), size=(size, size), mode="nearest-exact")
     return picked[:, 0].to(labels.dtype)

@@ -150,7 +150,7 @@ def _stack_soft(softs: Sequence[FloatArray | None], side: int, crop: int) -> tor
     stacked = torch.from_numpy(np.stack([empty if s is None else s for s in softs]))
     if side == crop:
         return stacked
-    return torch.nn.functional.interpolate(stacked, size=(crop, crop), mode="nearest")
+    return torch.nn.functional.interpolate(stacked, size=(crop, crop), mode="nearest-exact")
 
 
 def window(sample: Sample, side: int, rng: np.random.Generator) -> Sample:

@@ -110,6 +110,22 @@ def pool_folder(root: Path, recipe: Recipe, spec: SourceSpec) -> Path:
     return root / f"pool-{digest}"
 
 
+def jobs_of(recipe: Recipe, spec: SourceSpec) -> list[Job]:
+    """All patches of a simulation."""
+    return [
+        Job(
+            seed=seed,
+            size=recipe.patch,
+            gsd=recipe.gsd,
+            level=recipe.level,
+            bands=recipe.bands,
+            surfaces=tuple(str(Path(spec.path) / f) for f in spec.files) if spec.path else (),
+            options=tuple(sorted(spec.options.items())),
+        )
+        for seed in range(spec.seed, spec.seed + spec.count)
+    ]
+
+
 def simulated_pool(
     root: Path, recipe: Recipe, spec: SourceSpec, *, workers: int, progress: Progress | None = None
 ) -> DiskPool:
@@ -126,19 +142,7 @@ def simulated_pool(
     except OSError as error:
         raise OutputError(f"{folder}: cannot make the pool of patches: {error.strerror}") from error
     pool = DiskPool(folder, range(spec.seed, spec.seed + spec.count), recipe.gsd)
-    jobs = [
-        Job(
-            seed=seed,
-            size=recipe.patch,
-            gsd=recipe.gsd,
-            level=recipe.level,
-            bands=recipe.bands,
-            surfaces=tuple(str(Path(spec.path) / f) for f in spec.files) if spec.path else (),
-            options=tuple(sorted(spec.options.items())),
-        )
-        for seed in pool.seeds
-        if not pool.path(seed).is_file()
-    ]
+    jobs = [job for job in jobs_of(recipe, spec) if not pool.path(job.seed).is_file()]
     for done, (job, sample) in enumerate(_simulate(jobs, workers), 1):
         pool.put(sample, job.seed)
         if progress is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,7 +76,7 @@ def train(
     say : callable
         Takes a line of progress.
     init : Path, optional
-        Checkpoint whose weights to start from.
+        Checkpoint, or exported model, whose weights to start from.
     resume : bool
         Go on from the folder's last checkpoint.
 
@@ -120,7 +119,11 @@ def train(
     trainer = Trainer(recipe, folder, Batches(recipe, training), validation, scenes, device)
     state = trainer.resume() if resume else trainer.start(init)
     if recipe.schedule.anchor > 0 and not resume:
-        keep_init(init, folder / _INIT)
+        if init is None:
+            raise UsageError(
+                "schedule.anchor mixes in the weights of --init; name a checkpoint or a model there"
+            )
+        trainer.save(state, _INIT)
 
     def report(row: dict[str, Any]) -> None:
         scores = row["validation"]
@@ -135,24 +138,6 @@ def train(
 
     trainer.run(state, report)
     return _export(recipe, folder, training, scenes, say)
-
-
-def keep_init(init: Path | None, copy: Path) -> None:
-    """Copy the first weights into the run folder, where the export looks for them.
-
-    Raises
-    ------
-    UsageError
-        If there are none.
-    OutputError
-        If the copy cannot be written.
-    """
-    if init is None:
-        raise UsageError("schedule.anchor mixes in the weights of --init; name a checkpoint there")
-    try:
-        shutil.copyfile(init, copy)
-    except OSError as error:
-        raise OutputError(f"{copy}: cannot write: {error.strerror}") from error
 
 
 def _export(

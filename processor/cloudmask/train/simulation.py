@@ -61,8 +61,8 @@ class Job:
     options: tuple[tuple[str, Any], ...] = ()
 
 
-def simulate_patch(job: Job) -> Sample:
-    """Simulate one patch.
+def draw_patch(job: Job) -> tuple[SceneSpec, Surface | None]:
+    """What to simulate for one patch, and over which clear scene; None is procedural ground.
 
     Raises
     ------
@@ -88,7 +88,12 @@ def simulate_patch(job: Job) -> Sample:
     surface: Surface | None = None
     if job.surfaces and rng.random() >= float(options.get(_PROCEDURAL, 0.5)):
         surface = _surface(rng, job)
-    made = simulate_scene(SceneSpec(job.seed, job.level, job.size, job.gsd, **scene), surface)
+    return SceneSpec(job.seed, job.level, job.size, job.gsd, **scene), surface
+
+
+def simulate_patch(job: Job) -> Sample:
+    """Simulate one patch; raises what :func:`draw_patch` does."""
+    made = simulate_scene(*draw_patch(job))
     values = np.full((len(job.bands), job.size, job.size), np.nan, np.float32)
     for place, band in enumerate(job.bands):
         if band in made.bands:

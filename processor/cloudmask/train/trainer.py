@@ -22,9 +22,13 @@ from .losses import distillation_loss, supervised_loss
 from .net import UNet
 from .pool import PatchSet
 from .recipe import Recipe, recipe_from_dict, recipe_to_dict
+from .restore import read_model, restore
 from .scoring import score_scene, score_set, selection_score
 
 Report = Callable[[dict[str, Any]], None]
+
+_LOOKS = 8
+"""Batches on which the norms of an exported model are found again."""
 
 
 def build_net(recipe: Recipe, normalisation: Normalisation) -> UNet:
@@ -93,12 +97,22 @@ class Trainer:
         self._weights = torch.tensor(recipe.loss.class_weights, device=self.device)
 
     def start(self, init: Path | None = None) -> State:
-        """A fresh state, from the weights of another run's checkpoint if `init` is given."""
+        """A fresh state, from the weights of `init` if it is given: a checkpoint or an exported model."""
+        if init is not None and init.suffix == ".onnx":
+            return self._start_from_model(init)
         donor = load_checkpoint(init) if init is not None else None
         normalisation = donor.normalisation_for(self.recipe) if donor else self.batches.statistics()
         net = build_net(self.recipe, normalisation)
         if donor is not None:
             donor.transfer(net, self.recipe)
+        self._place(net)
+        return State(net, copy.deepcopy(net).eval(), self._optimiser(net), normalisation)
+
+    def _start_from_model(self, path: Path) -> State:
+        weights, normalisation = read_model(path, self.recipe)
+        net = build_net(self.recipe, normalisation)
+        self.batches.normalisation = normalisation
+        restore(net, weights, (self.batches.batch(step) for step in range(_LOOKS)))
         self._place(net)
         return State(net, copy.deepcopy(net).eval(), self._optimiser(net), normalisation)
 
@@ -155,8 +169,8 @@ class Trainer:
             state.epoch += 1
             if score > state.best:
                 state.best, state.best_epoch = score, state.epoch - 1
-                self._save(state, "best.pt")
-            self._save(state, "last.pt")
+                self.save(state, "best.pt")
+            self.save(state, "last.pt")
             write_text(self.folder / "metrics.json", json.dumps(state.history, indent=1))
             draw_curves(state.history, self.folder / "curves.png")
             report(row)
@@ -229,7 +243,8 @@ class Trainer:
             groups.append({"params": encoder, "factor": schedule.encoder_rate})
         return torch.optim.AdamW(groups, schedule.rate, weight_decay=schedule.weight_decay)
 
-    def _save(self, state: State, name: str) -> None:
+    def save(self, state: State, name: str) -> None:
+        """Write a checkpoint into the run folder."""
         path = self.folder / name
         part = path.with_suffix(".part")
         normalisation = state.normalisation
