@@ -23,6 +23,7 @@ from cloudmask.classes import SEN2COR_SCL, CloudClass
 from cloudmask.errors import OutputError, UsageError
 from cloudmask.simulate.safe_detectors import detector_map, sun_angles, view_angles
 from cloudmask.simulate.safe_jp2 import write_jp2
+from cloudmask.simulate.safe_masks import large_objects
 from cloudmask.simulate.safe_naming import Baseline, ProductNames
 from cloudmask.simulate.safe_source import coarsen, encode
 from cloudmask.simulate.safe_tile import tile_grid
@@ -208,6 +209,14 @@ def test_polygon_masks(written: Written) -> None:
     assert _burn(masks / "MSK_SATURA_B03.gml", truth.shape) == {}
     feature = next(etree.parse(masks / "MSK_DETFOO_B8A.gml").getroot().iter("{*}MaskFeature"))
     assert re.fullmatch(r"detector_footprint-B8A-\d\d-\d", feature.get(GML + "id"))
+
+
+def test_specks_get_no_polygon() -> None:
+    raster = np.zeros((40, 40), bool)
+    raster[2:7, 2:7] = True
+    expected = raster.copy()
+    raster[20, 20:40] = raster[1, 9] = True
+    assert np.array_equal(large_objects(raster), expected)
 
 
 def _burn(path: Path, shape: tuple[int, int]) -> dict[str, np.ndarray]:

@@ -72,13 +72,15 @@ def write_polygons(
     document = etree.Element(_EOP + "Mask", {_GML + "id": title}, nsmap=namespaces)
     document.append(element(_GML + "name", f"MSK_{kind} pixels mask from data-strip {title}"))
     members = element(_EOP + "maskMembers")
+    count = 0  # not len(members), which walks through all of them
     for feature in features:
         outlines = shapes(
             feature.raster.view(np.uint8), mask=feature.raster, transform=grid.transform(POLYGON_GSD)
         )
         for outline, _ in outlines:
-            members.append(_member(feature, len(members), outline["coordinates"]))
-    if len(members):
+            members.append(_member(feature, count, outline["coordinates"]))
+            count += 1
+    if count:
         document.append(element(_GML + "boundedBy", _envelope(grid)))
     document.append(members)
     write_xml(root / names.mask(kind, band), document)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ..bands import BAND_NAMES, BANDS
 from ..classes import CloudClass
@@ -25,6 +26,10 @@ RASTER_KINDS = ("DETFOO", "QUALIT")
 _QUALITY_PLANES = 8
 _QUALITY_NODATA = 5
 _QUALITY_SATURATED = 7
+
+# Clouds of fewer pixels of 60 m get no polygon: real masks are smoothed before they are outlined. A scene of
+# small clouds would have a hundred thousand, and readers that take milliseconds for each.
+_SMALLEST_CLOUD = 25
 
 Bool = npt.NDArray[np.bool_]
 
@@ -76,8 +81,8 @@ class MaskWriter:
             planes = [opaque.view(np.uint8), cirrus.view(np.uint8), None]
             self._raster(self._names.mask("CLASSI", "B00"), planes, 60)
         else:
-            features = [Feature("OPAQUE", "OPAQUE", opaque), Feature("CIRRUS", "CIRRUS", cirrus)]
-            self._gml("CLOUDS", "B00", features)
+            kinds = {"OPAQUE": opaque, "CIRRUS": cirrus}
+            self._gml("CLOUDS", "B00", [Feature(k, k, large_objects(v)) for k, v in kinds.items()])
 
     def probabilities(self, truth: npt.NDArray[np.uint8], gsd: int) -> None:
         """Write Sen2Cor's cloud and snow probabilities, per cent, from classes at `gsd` (L2A)."""
@@ -120,6 +125,13 @@ class MaskWriter:
 
     def _gml(self, kind: str, band: str, features: list[Feature]) -> None:
         write_polygons(self._root, self._names, self._grid, kind, band, features)
+
+
+def large_objects(raster: Bool) -> Bool:
+    """The objects of a mask that get a polygon."""
+    labels, _ = ndimage.label(raster)
+    keep: Bool = (np.bincount(labels.ravel()) >= _SMALLEST_CLOUD)[labels] & raster
+    return keep
 
 
 def saturation(dn: npt.NDArray[np.uint16]) -> Bool | None:
