@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from cloudmask import __version__
 from cloudmask.cli import main
 from cloudmask.errors import InputError, OutputError, UsageError
 from cloudmask.options import Options, option_specs
-from cloudmask.snap import descriptor, doctor, home, install, registry, resources
+from cloudmask.snap import descriptor, doctor, home, install, lines, registry, resources
 from cloudmask.snap.parameters import camel_case, parameters, read_parameters
 
 MODULE = resources.module_folder()
@@ -496,7 +497,7 @@ def test_not_installed(healthy, answering):
     snap, user, _ = healthy
     install.uninstall(user)
     bad, _ = findings(snap, user)
-    assert bad["CloudMask"].cure == "cloudmask snap install"
+    assert bad["CloudMask"].cure == lines.own_line("install", snap, user)
     assert bad["CloudMask"].fatal
 
 
@@ -529,6 +530,18 @@ def test_memory(healthy, answering, xmx, word):
     assert not bad["memory"].fatal
 
 
+@pytest.mark.parametrize("on_path", [True, False])
+def test_own_line_can_be_copied(tmp_path, monkeypatch, on_path):
+    program = tmp_path / "with blank" / "cloudmask"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setattr(lines.sys, "executable", str(program.with_name("python")))
+    monkeypatch.setenv("PATH", str(program.parent if on_path else tmp_path))
+    words = shlex.split(lines.own_line("install", None, tmp_path / "with blank"))
+    name = "cloudmask" if on_path else str(program)
+    assert words == [name, "snap", "install", "--user-dir", str(tmp_path / "with blank")]
+
+
 # Commands
 
 
@@ -537,7 +550,7 @@ def test_install_command_says_what_it_wrote_and_how_to_undo_it(tmp_path, capsys)
     out = capsys.readouterr().out
     for file in tmp_path.rglob("*"):
         assert file.is_dir() or f"wrote {file}\n" in out
-    assert f"cloudmask snap uninstall --user-dir {tmp_path}" in out
+    assert f"{lines.own_line('uninstall', None, tmp_path)}\n" in out
     assert main(["snap", "uninstall", "--user-dir", str(tmp_path)]) == 0
     assert "removed" in capsys.readouterr().out
     assert main(["snap", "uninstall", "--user-dir", str(tmp_path)]) == 0

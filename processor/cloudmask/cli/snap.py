@@ -52,13 +52,13 @@ def command() -> None:
 def install_command(snap_home: Path | None, user_dir: Path | None) -> None:
     """Register the operator CloudMask with SNAP, and put the graphs into its menu."""
     from ..snap.install import install
+    from ..snap.lines import own_line
 
     folder = _user_folder(snap_home, user_dir)
     for path in install(folder):
         click.echo(f"wrote {path}")
-    undo = f" --user-dir {user_dir}" if user_dir else ""
-    click.echo(f"undo with: cloudmask snap uninstall{undo}")
-    click.echo(f"check with: cloudmask snap doctor{undo}")
+    click.echo(f"undo with: {own_line('uninstall', snap_home, user_dir)}")
+    click.echo(f"check with: {own_line('doctor', snap_home, user_dir)}")
 
 
 @command.command("uninstall")
@@ -83,6 +83,7 @@ def doctor_command(snap_home: Path | None, user_dir: Path | None) -> int:
     Exit code 0 if the operator can run, 1 if something is in its way.
     """
     from ..snap.doctor import examine
+    from ..snap.home import find_snap
 
     broken = False
     for finding in examine(snap_home, user_dir):
@@ -94,7 +95,7 @@ def doctor_command(snap_home: Path | None, user_dir: Path | None) -> int:
     if broken:
         click.echo("CloudMask cannot run in SNAP yet: do what the first FAIL says, and ask again")
         return 1
-    click.echo("CloudMask is ready in SNAP: gpt CloudMask -h")
+    click.echo(f"CloudMask is ready in SNAP: {find_snap(snap_home).gpt} CloudMask -h")
     return 0
 
 

@@ -17,6 +17,7 @@ from ..errors import InputError
 from . import descriptor
 from .home import PythonConfig, Snap, find_snap, python_config, read_from_jar, user_folder
 from .install import MODULE, Places
+from .lines import own_line
 from .registry import registrations
 
 _PYTHONS = ((3, 10), (3, 13))
@@ -51,7 +52,13 @@ class Finding:
 
 
 def examine(home: Path | None = None, user: Path | None = None) -> Iterator[Finding]:
-    """Look at everything that the operator needs."""
+    """Look at everything that the operator needs.
+
+    Parameters
+    ----------
+    home, user : Path or None
+        What was given as --snap-home and --user-dir; cures name them again.
+    """
     try:
         snap: Snap | None = find_snap(home)
     except InputError as error:
@@ -65,7 +72,7 @@ def examine(home: Path | None = None, user: Path | None = None) -> Iterator[Find
     folder = user_folder(snap, user)
     yield Finding("user folder", str(folder))
     yield from _python(python_config(snap, folder), snap)
-    yield from _operators(snap, folder)
+    yield from _operators(snap, folder, {v: own_line(v, home, user) for v in ("install", "uninstall")})
 
 
 def _version(snap: Snap) -> Finding:
@@ -238,7 +245,7 @@ def _output(command: list[str]) -> str:
     return done.stdout.strip()
 
 
-def _operators(snap: Snap | None, user: Path) -> Iterator[Finding]:
+def _operators(snap: Snap | None, user: Path, lines: dict[str, str]) -> Iterator[Finding]:
     ours = []
     for registration in registrations(snap, user):
         if registration.entry.startswith(f"{MODULE}."):
@@ -251,19 +258,19 @@ def _operators(snap: Snap | None, user: Path) -> Iterator[Finding]:
             yield Finding("other plug-in", text, cure, fatal=registration.breaks_others)
     if not ours:
         state = f"not registered: nothing in {Places(user).module}"
-        yield Finding("CloudMask", state, "cloudmask snap install", fatal=True)
+        yield Finding("CloudMask", state, lines["install"], fatal=True)
     for registration in ours:
         if registration.problems:
             text = "; ".join(registration.problems)
-            yield Finding("CloudMask", text, "cloudmask snap install", fatal=True)
+            yield Finding("CloudMask", text, lines["install"], fatal=True)
         elif _descriptor_of(registration.root) != descriptor.render():
             state = f"registered by {registration.root}, written by another version of cloudmask"
-            yield Finding("CloudMask", state, "cloudmask snap install")
+            yield Finding("CloudMask", state, lines["install"])
         else:
             yield Finding("CloudMask", f"registered by {registration.root}")
     if len(ours) > 1:
         roots = " and ".join(str(r.root) for r in ours)
-        yield Finding("CloudMask", f"registered twice: {roots}", "keep one: cloudmask snap uninstall")
+        yield Finding("CloudMask", f"registered twice: {roots}", f"keep one: {lines['uninstall']}")
 
 
 def _descriptor_of(root: Path) -> bytes | None:
