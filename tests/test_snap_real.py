@@ -265,36 +265,42 @@ def test_full_size_product_against_the_command(gpt, product, model, tmp_path, na
 _EQUAL = {"mean": 0.995, "wavelet": 0.99}
 
 
+# What the command must share with SNAP: it averages pixels only if asked to, else it reads a wavelet level of
+# them, which is quicker and differs (docs/snap.md).
+DOWNSAMPLING = {"mean": 0.995, "wavelet": 0.99}
+
+
 def test_default_model_against_the_command(gpt, product, tmp_path):
     file = graph(tmp_path, "mask_only_graph")
     code, said, seconds = gpt(file, f"-Pinput={product('L1C 05.11')}", target="mask.dim")
     assert code == 0, said[-3000:]
-    ours = band(tmp_path, "mask.data", "cloudmask")
     print(f"\ndefault model: gpt {seconds:.0f} s")
-    for downsampling, least in _EQUAL.items():
+    ours = band(tmp_path, "mask.data", "cloudmask")
+    found = {}
+    for downsampling in DOWNSAMPLING:
         reference, _, _ = command_mask(product("L1C 05.11"), tmp_path, downsampling=downsampling)
-        equal, missing = agreement(ours, reference)
-        print(f"  {downsampling}: {100 * equal:.3f} % equal, {missing} missing differ")
+        found[downsampling], missing = agreement(ours, reference)
+        print(f"{downsampling}: {100 * found[downsampling]:.3f} % equal, {missing} missing differ")
         assert missing == 0
-        assert equal >= least
+    assert all(found[key] >= least for key, least in DOWNSAMPLING.items())
 
 
 def test_default_model_against_the_command_on_a_piece(gpt, product, crop, tmp_path):
     code, said, _ = gpt("CloudMask", f"-SsourceProduct={crop}", "-PcopySourceBands=false", target="out.dim")
     assert code == 0, said[-3000:]
     ours = band(tmp_path, "out.data", "cloudmask")
-    for downsampling, least in _EQUAL.items():
+    found = {}
+    for downsampling in DOWNSAMPLING:
         with open_product(product("L1C 05.11"), downsampling=downsampling) as whole:
             piece = whole.subset(0, 0, 2 * _CROP, 2 * _CROP)
             default = load_model(None, level="L1C", bands=whole.bands)
             reference = predict(piece, default, Options(resolution=20)).classes
-        equal, missing = agreement(ours, reference)
+        found[downsampling], missing = agreement(ours, reference)
         print(
-            f"\ndefault model, {_CROP} x {_CROP} px, {downsampling}: {100 * equal:.3f} % equal, "
-            f"{missing} missing differ"
+            f"\n{_CROP} px, {downsampling}: {100 * found[downsampling]:.3f} % equal, {missing} missing differ"
         )
         assert missing == 0
-        assert equal >= least
+    assert all(found[key] >= least for key, least in DOWNSAMPLING.items())
 
 
 @pytest.mark.parametrize("name", ["cloudmask_graph", "masked_graph", "sen2cor_graph"])
