@@ -309,7 +309,7 @@ def test_other_graphs(gpt, product, model, tmp_path, name, region):
     """All 163 bands of a whole product take SNAP's S2Resampling long; a piece is read by the same reader."""
     file = graph(tmp_path, name, model=model["L1C"])
     if region:
-        read = f"</file><pixelRegion>{region}</pixelRegion>"
+        read = f"</file><useAdvancedOptions>true</useAdvancedOptions><pixelRegion>{region}</pixelRegion>"
         file.write_text(file.read_text().replace("</file>", read))
     extra = [f"-Pl2a={product('L2A 05.11')}"] if name == "sen2cor_graph" else []
     code, said, seconds = gpt(file, f"-Pinput={product('L1C 05.11')}", *extra, target="out.dim")
