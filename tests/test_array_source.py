@@ -11,6 +11,8 @@ from cloudmask.array_source import ArraySource
 from cloudmask.errors import InputError
 from cloudmask.grid import AxisMap, Grid, resample
 
+BANDS = ("B02", "B03", "B04", "B08")
+
 
 def source(image, gsd=10, bands=("B02",), level="L1C"):
     return ArraySource(np.asarray(image), bands, gsd=gsd, level=level)
@@ -140,3 +142,30 @@ def test_other_wrong_arguments():
         ArraySource(np.zeros((1, 1, 1)), ["B02"], gsd=10, level="L1C", grid=Grid(None, 0, 0, 10, 10, 2, 1))
     with pytest.raises(InputError, match="array: no band B03; the product has B02"):
         source(np.zeros((1, 1, 1))).read(("B03",), 10, (0, 1), 10)
+
+
+def test_what_is_there_as_it_is_wanted_is_not_copied():
+    image = np.random.default_rng(0).random((4, 30, 20), dtype=np.float32)
+    source = ArraySource(image, BANDS, gsd=20, level="L1C")
+    strip = source.read(BANDS[1:3], 20, (10, 25), 20)
+    assert np.shares_memory(strip.values, image)
+    np.testing.assert_array_equal(strip.values, image[1:3, 10:25])
+    with pytest.raises(ValueError, match="read-only"):
+        strip.values[0] = 0
+    part = source.subset(5, 4, 10, 12)
+    np.testing.assert_array_equal(part.read(BANDS, 20, (2, 8), 20).values, image[:, 7:13, 4:16])
+    assert image.flags.writeable, "the user's array stays the user's"
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_what_has_holes_or_another_order_is_copied(hole):
+    image = np.random.default_rng(0).random((4, 30, 20), dtype=np.float32)
+    whole = ArraySource(image, BANDS, gsd=20, level="L1C")
+    turned = whole.read(BANDS[::-1], 20, (10, 25), 20)
+    np.testing.assert_array_equal(turned.values, image[::-1, 10:25])
+    image = image.copy()
+    image[2, 12, 3] = hole
+    strip = ArraySource(image, BANDS, gsd=20, level="L1C").read(BANDS, 20, (10, 25), 20)
+    assert np.isnan(strip.values[2, 2, 3])
+    assert strip.missing[2, 3]
+    assert not strip.complete

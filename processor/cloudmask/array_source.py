@@ -12,18 +12,19 @@ from .bands import LEVEL_BANDS, Level, parse_bands
 from .errors import InputError
 from .grid import FloatArray, Grid
 from .plane import Plane, PlaneLayout
-from .source import PlaneSource
+from .source import PlaneSource, Strip
 
 _PLAUSIBLE = 20.0  # Twenty times a white lambertian surface, or below 0: certainly not reflectance.
 
 
-def _finite_range(plane: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Least and greatest finite value of a plane, 0 included."""
+def _finite_range(plane: npt.NDArray[np.float32]) -> tuple[float, float, bool]:
+    """Least and greatest finite value of a plane, 0 included, and whether all are finite."""
     low, top = float(plane.min(initial=0)), float(plane.max(initial=0))
-    if not (math.isfinite(low) and math.isfinite(top)):  # only then is a copy without gaps worth its time
+    complete = math.isfinite(low) and math.isfinite(top)
+    if not complete:  # only then is a copy without gaps worth its time
         known = plane[np.isfinite(plane)]
         low, top = float(known.min(initial=0)), float(known.max(initial=0))
-    return low, top
+    return low, top, complete
 
 
 class ArraySource(PlaneSource):
@@ -86,6 +87,7 @@ class ArraySource(PlaneSource):
         self._planes = array.astype(np.float32, copy=False)
         ranges = [_finite_range(plane) for plane in self._planes]
         low, top = min(r[0] for r in ranges), max(r[1] for r in ranges)
+        self._complete = all(r[2] for r in ranges)
         if low < -_PLAUSIBLE:
             raise InputError(
                 f"{name}: expected reflectance (about 0 to 1), found values down to {low:g}; "
@@ -106,6 +108,27 @@ class ArraySource(PlaneSource):
                 f"found {grid.rows} x {grid.cols} at {grid.gsd:g} m"
             )
         super().__init__(name, level, grid, names, readers=2)
+
+    def read(
+        self,
+        bands: Sequence[str],
+        gsd: float,
+        rows: tuple[int, int],
+        out_gsd: float,
+        memory: FloatArray | None = None,
+    ) -> Strip:
+        """Read rows; those that are in the image as they are wanted are not copied, and cannot be changed."""
+        grid = self.grid.at(gsd)
+        places = [self.bands.index(b) for b in bands if b in self.bands]
+        in_a_row = len(places) == len(bands) > 0 and places == list(range(places[0], places[-1] + 1))
+        if not (gsd == out_gsd == self.grid.gsd and self._complete and in_a_row):
+            return super().read(bands, gsd, rows, out_gsd, memory)
+        down, across = (round(metres / gsd) for metres in self._origin)
+        planes = self._planes[places[0] : places[-1] + 1]
+        values = planes[:, down + rows[0] : down + rows[1], across : across + grid.cols]
+        values.flags.writeable = False
+        nothing = np.zeros(values.shape[1:], bool)
+        return Strip(values, nothing, nothing, complete=True)
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
         """The image's own grid, whatever is asked for."""
