@@ -597,6 +597,29 @@ def test_run_command_calls_gpt_with_absolute_paths(tmp_path, monkeypatch, capfd)
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the double of gpt is a shell script")
+def test_run_command_passes_on_what_is_for_gpt(tmp_path, monkeypatch, capfd):
+    """Without a ``--`` too: the letters of -PcloudBuffer are no options of ours."""
+    snap = fake_snap(tmp_path / "snap")
+    (tmp_path / "S2.SAFE").mkdir()
+    monkeypatch.chdir(tmp_path)
+    line = [
+        "S2.SAFE",
+        "-PcloudBuffer=100",
+        "-J-Dsnap.userdir=/u/graph",
+        "-q",
+        "2",
+        "-t",
+        "out.dim",
+        "-SsourceTag=f",
+    ]
+    assert main(["snap", "run", *line, "--snap-home", str(snap)]) == 3, "gpt's exit code"
+    said = capfd.readouterr().out.splitlines()
+    assert said[2:4] == ["-t", str(tmp_path / "out.dim")]
+    assert set(said[4:]) == {"-q", "2", "-PcloudBuffer=100", "-J-Dsnap.userdir=/u/graph", "-SsourceTag=f"}
+    assert said[said.index("-q") + 1] == "2"
+
+
 @pytest.mark.parametrize(("line", "code"), [
     (["none.SAFE"], 3), (["S2.SAFE", "-g", "no_such_graph"], 3), (["S2.SAFE", "-t", "none/out.dim"], 5),
 ])  # fmt: skip

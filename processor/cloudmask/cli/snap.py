@@ -99,7 +99,24 @@ def doctor_command(snap_home: Path | None, user_dir: Path | None) -> int:
     return 0
 
 
-@command.command("run", context_settings={"ignore_unknown_options": True})
+class _PassingOn(click.Command):
+    """A command that leaves gpt's -Pname=value, -Sname=file and -Jvalue whole.
+
+    Taken for short options in a row they would lose what follows the first letter that is one of ours.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put gpt's own behind a ``--``."""
+        end = args.index("--") if "--" in args else len(args)
+        ours = [a for a in args[:end] if a[:2] not in _GPT]
+        passed = [a for a in args[:end] if a[:2] in _GPT]
+        return super().parse_args(ctx, [*ours, "--", *passed, *args[end + 1 :]])
+
+
+_GPT = ("-P", "-S", "-J", "-D")
+
+
+@command.command("run", cls=_PassingOn, context_settings={"ignore_unknown_options": True})
 @click.argument("product", type=click.Path(path_type=Path))
 @click.argument("gpt_arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option(
