@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cloudmask.array_source import ArraySource
 from cloudmask.card import InputSpec
+from cloudmask.source import Strip
 from cloudmask.strips import PlacedStrip, StripReader, TileRow
 from cloudmask.tiling import TileAxis
 
@@ -22,7 +23,7 @@ def strips_of(scene, known, edges):
     ends = sorted({*edges, scene.shape[1]})
     nothing = np.zeros((0, 0), bool)
     return [
-        PlacedStrip(low, scene[:, low:high], known[low:high], nothing, nothing, scene[:, low:high])
+        PlacedStrip(low, Strip(scene[:, low:high], nothing, nothing), known[low:high], scene[:, low:high])
         for low, high in zip([0, *ends], ends, strict=False)
     ]
 
@@ -98,7 +99,7 @@ def test_memory_that_is_given_back_is_used_again():
     for row in reader.rows():
         for strip in row:
             here = slice(strip.first, strip.stop)
-            np.testing.assert_array_equal(strip.values, image[:, here])
+            np.testing.assert_array_equal(strip.strip.values, image[:, here])
             assert strip.known is None or np.array_equal(strip.known, known[here])
             assert strip.known is not None or known[here].all()
             reader.give_back([strip])

@@ -190,13 +190,13 @@ class _Run:
         shape = size, len(self.model.card.bands), self.rows.tile, self.cols.tile
         strips: list[PlacedStrip] = []
         for row, more in enumerate(reader.rows()):
-            for strip in more:
-                top = round(strip.first * self.work.gsd / self.out.gsd)
+            for placed in more:
+                top, strip = round(placed.first * self.work.gsd / self.out.gsd), placed.strip
                 self.missing[top : top + len(strip.missing)] = strip.missing
                 self.saturated[top : top + len(strip.saturated)] = strip.saturated
-                strips.append(strip)
+                strips.append(placed)
             start = self.rows.starts[row]
-            strips = [strip for strip in strips if strip.stop > start]
+            strips = [placed for placed in strips if placed.stop > start]
             tiles = TileRow(list(strips), start, self.rows.tile, self.cols, self.model.card.input)
             # A tile without one valid pixel needs no network: its place stays missing.
             wanted = tiles.wanted()

@@ -18,7 +18,7 @@ import numpy as np
 
 from .card import InputSpec, ModelCard
 from .grid import ROWS, BoolArray, FloatArray
-from .source import Source
+from .source import Source, Strip
 from .tiling import TileAxis, row_windows
 
 _STRIP = 256
@@ -36,27 +36,23 @@ class PlacedStrip:
     ----------
     first : int
         Row of the model's grid that it begins at.
-    values : float32 (bands, rows, cols)
-        Reflectance.
+    strip : Strip
+        What was read.
     known : bool (rows, cols) or None
         Where no band is missing; None if that is everywhere.
-    missing, saturated : bool (out rows, out cols)
-        As :class:`cloudmask.source.Strip` has them.
     memory : float32
         What the values lie in.
     """
 
     first: int
-    values: FloatArray
+    strip: Strip
     known: BoolArray | None
-    missing: BoolArray
-    saturated: BoolArray
     memory: FloatArray
 
     @property
     def stop(self) -> int:
         """Past-last row."""
-        return self.first + int(self.values.shape[1])
+        return self.first + int(self.strip.values.shape[1])
 
 
 class TileRow:
@@ -125,7 +121,7 @@ class TileRow:
         width = min(self._cols.tile, self._cols.size - left)
         height = 0
         for piece, here, there in self._pieces():
-            values, target = piece.values[:, here, left : left + width], out[:, there, :width]
+            values, target = piece.strip.values[:, here, left : left + width], out[:, there, :width]
             self._normalisation.normalise(values, target, complete=piece.known is None)
             height = there.stop
         _mirror(out[:, :height], width, 2)
@@ -193,6 +189,8 @@ class StripReader:
                     begun = time.perf_counter()
                     found = ahead.popleft().result()
                     self.seconds["read_wait"] += time.perf_counter() - begun
+                    self.seconds["load_work"] += found.strip.load_seconds
+                    self.seconds["resample_work"] += found.strip.resample_seconds
                     ask()
                     yield found
 
@@ -214,10 +212,7 @@ class StripReader:
             memory = np.empty((len(card.bands), self._height, cols), np.float32)
         strip = self._source.read(card.bands, card.gsd, rows, self._out_gsd, memory)
         known = None if strip.complete else _all_known(strip.values)
-        with self._lock:
-            self.seconds["load_work"] += strip.load_seconds
-            self.seconds["resample_work"] += strip.resample_seconds
-        return PlacedStrip(rows[0], strip.values, known, strip.missing, strip.saturated, memory)
+        return PlacedStrip(rows[0], strip, known, memory)
 
     def give_back(self, strips: Iterable[PlacedStrip]) -> None:
         """Let strips that nobody reads any more lend their memory to others: fresh memory costs time."""
