@@ -50,6 +50,28 @@ def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cove
     return tau
 
 
+def cloud_streets(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
+    """Heaps in rows along the wind (cumulus radiatus), .4 to 4 km apart, thickness 3 to 30 in their cores."""
+    field = power_law(
+        rng,
+        shape,
+        float(rng.uniform(3.1, 3.6)),
+        outer=_between(rng, 0.4, 4.0) / pixel,
+        inner=RADIATIVE / pixel,
+        stretch=_between(rng, 2.5, 12),
+        angle=float(rng.uniform(0, 180)),
+    )
+    detail = _octaves(rng, shape, pixel, 0.6)
+    field += np.float32(rng.uniform(0.2, 0.5)) * detail
+    level = quantile(field, 1 - cover)
+    reach = max(quantile(field, 0.995) - level, 0.4)
+    peak = _between(rng, 3, 30)
+    excess = np.maximum(field - np.float32(level), 0) / np.float32(reach)
+    tau: Array = np.float32(peak) * excess ** np.float32(rng.uniform(0.9, 1.6))
+    tau *= np.exp(np.float32(0.3) * detail)
+    return tau
+
+
 def stratocumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
     """A lumpy deck: lognormal thickness of mean 2.5 to 11, cells of .8 to 10 km, gaps as cover asks."""
     scale = _between(rng, 0.8, 10.0)
@@ -118,6 +140,30 @@ def altocumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, 
     return tau
 
 
+def altostratus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
+    """A sheet of middle height, translucent to grey, thickness 1 to 16, with wide bands along the wind."""
+    angle = float(rng.uniform(0, 180))
+    field = power_law(
+        rng,
+        shape,
+        3.2,
+        outer=float(rng.uniform(3, 15)) / pixel,
+        inner=0.3 / pixel,
+        stretch=float(rng.uniform(1, 4)),
+        angle=angle,
+    )
+    detail = _octaves(rng, shape, pixel, 1.5)
+    mean = _between(rng, 1, 16)
+    tau: Array = np.float32(mean) * np.exp(
+        np.float32(rng.uniform(0.3, 0.9)) * field + np.float32(0.2) * detail
+    )
+    if cover < 0.98:
+        field += np.float32(0.15) * detail
+        level = quantile(field, 1 - cover)
+        tau *= smoothstep(field, level - 0.2, level + float(rng.uniform(0.3, 1.2)))
+    return tau
+
+
 def cirrus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
     """Fibres along the wind over a wide veil; lognormal thickness, median .1 to 1.5 inside."""
     angle = float(rng.uniform(0, 180))
@@ -149,6 +195,25 @@ def cirrostratus(rng: np.random.Generator, shape: tuple[int, int], pixel: float,
     if cover < 0.98:
         level = quantile(field, 1 - cover)
         tau *= smoothstep(field, level - 0.4, level + float(rng.uniform(0.3, 1.0)))
+    return tau
+
+
+def cirrocumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
+    """Grains and ripples of .1 to .4 km within a patchy veil, thickness .1 to 1.5."""
+    angle = float(rng.uniform(0, 180))
+    grains = power_law(
+        rng,
+        shape,
+        3.4,
+        outer=_between(rng, 0.1, 0.4) / pixel,
+        stretch=float(np.exp(rng.uniform(0, np.log(6)))),
+        angle=angle,
+    )
+    veil = power_law(rng, shape, 3.0, outer=float(rng.uniform(3, 12)) / pixel, stretch=1.5, angle=angle)
+    level = quantile(veil, 1 - cover)
+    median = _between(rng, 0.15, 1.5)
+    tau: Array = np.float32(median) * np.exp(np.float32(rng.uniform(0.3, 0.9)) * grains)
+    tau *= smoothstep(veil, level - 0.3, level + float(rng.uniform(0.5, 1.5)))
     return tau
 
 

@@ -100,6 +100,9 @@ CLOUD_KINDS: Mapping[str, CloudKind] = MappingProxyType(
         "cumulus": CloudKind(
             (0.5, 2.6), (0.3, 2.2), "water", (7, 14), True, (0.05, 0.7), cloud_fields.cumulus
         ),
+        "cloud_streets": CloudKind(
+            (0.6, 2.2), (0.3, 1.5), "water", (7, 14), True, (0.1, 0.5), cloud_fields.cloud_streets
+        ),
         "stratocumulus": CloudKind(
             (0.4, 1.8), (0.2, 0.6), "water", (8, 15), True, (0.5, 1.0), cloud_fields.stratocumulus
         ),
@@ -110,11 +113,17 @@ CLOUD_KINDS: Mapping[str, CloudKind] = MappingProxyType(
         "altocumulus": CloudKind(
             (2.5, 5.5), (0.1, 0.5), "water", (7, 12), False, (0.2, 0.8), cloud_fields.altocumulus
         ),
+        "altostratus": CloudKind(
+            (2.5, 5.5), (0.3, 1.5), "water", (8, 14), False, (0.3, 1.0), cloud_fields.altostratus
+        ),
         "cirrus": CloudKind(
             (6.5, 11.5), (0.3, 2.0), "ice", (15, 40), False, (0.15, 0.9), cloud_fields.cirrus
         ),
         "cirrostratus": CloudKind(
             (7.0, 11.0), (0.5, 2.0), "ice", (20, 40), False, (0.4, 1.0), cloud_fields.cirrostratus
+        ),
+        "cirrocumulus": CloudKind(
+            (6.0, 9.5), (0.1, 0.4), "ice", (12, 30), False, (0.2, 0.8), cloud_fields.cirrocumulus
         ),
         "contrails": CloudKind(
             (8.5, 11.5), (0.1, 0.5), "ice", (8, 20), False, (0.05, 0.4), cloud_fields.contrails
