@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from cloudmask.errors import InputError, UsageError
+from cloudmask.simulate.scene import simulate_scene
+from cloudmask.simulate.spec import SceneSpec
 from cloudmask.train.arrays import read_arrays
 from cloudmask.train.difference import difference_labels
 from cloudmask.train.recipe import SourceSpec
 from cloudmask.train.sample import IGNORE, Sample, coarsen
+from cloudmask.train.simulation import Job, simulate_patch
 from cloudmask.train.turns import possible_turns
 
 BANDS = ("B02", "B04", "B08", "B10", "B11")
@@ -142,3 +145,19 @@ def test_not_an_archive(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_text("no", "utf-8")
     with pytest.raises(InputError, match="cannot read as"):
         read_arrays(SourceSpec("arrays", path=str(tmp_path)), ("B02",), 10.0)
+
+
+def test_l2a_patches_over_l1c_scenes(tmp_path: Path) -> None:
+    """The simulator's processor takes the atmosphere off, so blue falls and B10 is not there."""
+    scene = simulate_scene(SceneSpec(3, "L1C", 96, clouds=(), biome="forest", season="summer", aerosol=0.1))
+    np.savez(tmp_path / "clear.npz", x=np.moveaxis(scene.reflectance, 0, -1), bands=np.array(scene.bands))
+    bands = ("B02", "B08", "B10")
+    surfaces = (str(tmp_path / "clear.npz"),)
+    options = (("aerosol", 0.1), ("clouds", ()), ("procedural", 0.0), ("surface_level", "L1C"))
+    patch = simulate_patch(Job(1, 64, 20.0, "L2A", bands, surfaces, options))
+    assert np.isnan(patch.values[2]).all()
+    assert (patch.labels == 0).all()
+    blue = patch.values[0].mean()
+    assert 0 < blue < scene.reflectance[scene.bands.index("B02")].mean() - 0.02
+    as_l2a = simulate_patch(Job(1, 64, 20.0, "L2A", bands, surfaces, options[:-1]))
+    assert as_l2a.values[0].mean() > blue + 0.02

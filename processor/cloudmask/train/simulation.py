@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import simulate
-from ..bands import BAND_NAMES, LEVEL_BANDS, Level
+from ..bands import BAND_NAMES, LEVEL_BANDS, Level, parse_level
 from ..errors import UsageError
 from ..simulate.scene import simulate_scene
 from ..simulate.spec import SceneSpec
@@ -24,6 +24,7 @@ from .turns import possible_turns
 _PROCEDURAL = "procedural"
 _CLEAR = "clear"
 _SKIES = "skies"
+_GROUND = "surface_level"
 _SCENE_KEYS = ("clouds", "cover", "season", "aerosol")
 
 
@@ -40,7 +41,7 @@ class Job:
     gsd : float
         Metres.
     level : "L1C" or "L2A"
-        Of the patch, and of the surfaces.
+        Of the patch, and of the surfaces unless the options say otherwise.
     bands : tuple of str
         Bands in order.
     surfaces : tuple of str
@@ -49,6 +50,7 @@ class Job:
         ``procedural``: share of patches over procedural ground where there are surfaces (0.5);
         ``clear``: share of patches without any cloud, beyond those the simulator draws (0);
         ``skies``: lists of cloud kinds, one of which is taken, each as likely as the others;
+        ``surface_level``: L1C or L2A, level of the surfaces; from L1C the simulator's processor makes L2A;
         ``clouds``, ``cover``, ``season``, ``aerosol``: passed to the simulator.
     """
 
@@ -72,7 +74,7 @@ def draw_patch(job: Job) -> tuple[SceneSpec, Surface | None]:
         If a surface cannot be read.
     """
     options = dict(job.options)
-    known = (_PROCEDURAL, _CLEAR, _SKIES, *_SCENE_KEYS)
+    known = (_PROCEDURAL, _CLEAR, _SKIES, _GROUND, *_SCENE_KEYS)
     strange = sorted(set(options) - set(known))
     if strange:
         raise UsageError(f"simulation option '{strange[0]}' is unknown; known are {', '.join(known)}")
@@ -87,7 +89,7 @@ def draw_patch(job: Job) -> tuple[SceneSpec, Surface | None]:
         scene["clouds"] = ()
     surface: Surface | None = None
     if job.surfaces and rng.random() >= float(options.get(_PROCEDURAL, 0.5)):
-        surface = _surface(rng, job)
+        surface = _surface(rng, job, parse_level(options.get(_GROUND, job.level)))
     return SceneSpec(job.seed, job.level, job.size, job.gsd, **scene), surface
 
 
@@ -101,9 +103,9 @@ def simulate_patch(job: Job) -> Sample:
     return Sample(f"simulated:{job.seed}", values, labels_from_codes(made.classes), job.gsd, made.sun_azimuth)
 
 
-def _surface(rng: np.random.Generator, job: Job) -> Surface:
+def _surface(rng: np.random.Generator, job: Job, level: Level) -> Surface:
     """A turned square of one of the clear scenes, mirrored where it is too small."""
-    pieces = _clear_scenes(job.surfaces, job.level, job.gsd)
+    pieces = _clear_scenes(job.surfaces, level, job.gsd)
     values = pieces[int(rng.integers(len(pieces)))]
     turns = possible_turns(float("nan"))
     values = np.asarray(turns[int(rng.integers(len(turns)))].apply(values), np.float32)
@@ -112,9 +114,9 @@ def _surface(rng: np.random.Generator, job: Job) -> Surface:
     values = np.pad(values, [(0, 0), *pads], "symmetric")
     top, left = (int(rng.integers(n - job.size + 1)) for n in values.shape[1:])
     values = values[:, top : top + job.size, left : left + job.size]
-    names = [b for b in BAND_NAMES if b in LEVEL_BANDS[job.level]]
+    names = [b for b in BAND_NAMES if b in LEVEL_BANDS[level]]
     there = [i for i in range(len(names)) if np.isfinite(values[i]).any()]
-    return ArraySurface(values[there], [names[i] for i in there], level=job.level)
+    return ArraySurface(values[there], [names[i] for i in there], level=level)
 
 
 @lru_cache(maxsize=4)
