@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from . import augment
+from .floods import flood
 from .pool import PatchSet
 from .recipe import Recipe
 from .sample import IGNORE, FloatArray, Sample, bands_there
@@ -113,6 +114,8 @@ class Batches:
                 turn = turns[int(rng.integers(len(turns)))]
                 x, y = np.ascontiguousarray(turn.apply(x)), np.ascontiguousarray(turn.apply(y))
                 soft = None if soft is None else np.ascontiguousarray(turn.apply(soft))
+            if spec.flood > 0 and rng.random() < spec.flood:
+                flood(rng, x, y, recipe.bands, recipe.level)
             x = augment.shake(rng, x, spec, self._noise)
             augment.blank(rng, x, y, spec)
             there = bands_there(x)

@@ -94,6 +94,7 @@ class AugmentSpec:
     sharpness: float = 0.0
     turn: bool = True
     missing: float = 0.1
+    flood: float = 0.0
     band_sets: tuple[tuple[str, ...], ...] = ()
     drop: float = 0.0
 
