@@ -58,6 +58,15 @@ def test_what_is_blind_counts_for_nothing_where_another_tile_sees(axis):
         assert (weight[seen & (depth[i, here] < axis.blind)] == 0).all()
 
 
+def test_the_ends_of_the_axis_are_no_edges():
+    """Next to an end the tile that reaches it sees all there is; those that begin further in must not count."""
+    axis = TileAxis(1536, 256, 112, 16, 110)
+    assert axis.weights[0][:128].min() > 0.999
+    assert axis.weights[-1][-128:].min() > 0.999
+    alone = TileAxis(100, 256, 112, 16, 110)
+    assert (alone.weights == 1).all()
+
+
 def test_tile_not_larger_than_its_margins():
     with pytest.raises(UsageError, match="more than twice the model's margin of 16 px, found 32 px"):
         TileAxis(100, 32, 16)

@@ -79,13 +79,15 @@ class TileAxis:
     def weights(self) -> npt.NDArray[np.float32]:
         """Blending weights, float32 (tiles, tile), 0 to 1; they sum to 1 at every pixel."""
         # A ramp over the overlap; multiples of 1/steps so that sums have no rounding error.
-        rise = np.minimum(np.arange(self.tile) + 1, np.arange(self.tile)[::-1] + 1)
-        # What only the rim of the axis is left to judge keeps a trace of weight, which blending makes 1.
-        trace = 1e-6 if self.blind else 1.0
-        ramp = np.clip(rise - self.blind, trace, max(1, 2 * (self.margin - self.blind)))
+        # The ends of the axis are no edges: there is nothing beyond them that a tile could lack.
+        rise = np.arange(self.tile) + 1
+        most = max(1, 2 * (self.margin - self.blind))
         raw = np.zeros((len(self.starts), self.padded))
         for i, start in enumerate(self.starts):
-            raw[i, start : start + self.tile] = ramp
+            left = rise if i > 0 else self.tile
+            right = rise[::-1] if i + 1 < len(self.starts) else self.tile
+            # Where no tile is sure, a trace of weight, which blending makes 1.
+            raw[i, start : start + self.tile] = np.clip(np.minimum(left, right) - self.blind, 1e-6, most)
         share = np.floor(raw / raw.sum(axis=0) * _WEIGHT_STEPS)
         # What rounding down lost goes to the tile that weighs most there.
         share[raw.argmax(axis=0), np.arange(self.padded)] += _WEIGHT_STEPS - share.sum(axis=0)
