@@ -59,7 +59,7 @@ def test_what_is_blind_counts_for_nothing_where_another_tile_sees(axis):
 
 
 def test_the_ends_of_the_axis_are_no_edges():
-    """Next to an end the tile that reaches it sees all there is; those that begin further in must not count."""
+    """Tiles that begin further in must not count next to an end: the one that reaches it sees all."""
     axis = TileAxis(1536, 256, 112, 16, 110)
     assert axis.weights[0][:128].min() > 0.999
     assert axis.weights[-1][-128:].min() > 0.999
