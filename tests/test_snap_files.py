@@ -584,6 +584,8 @@ def test_run_command_calls_gpt_with_absolute_paths(tmp_path, monkeypatch, capfd)
         "out.dim",
         "-f",
         "GeoTIFF",
+        "-g",
+        "sen2cor_graph",
         "--snap-home",
         str(snap),
         "--",
@@ -592,7 +594,7 @@ def test_run_command_calls_gpt_with_absolute_paths(tmp_path, monkeypatch, capfd)
     ]
     assert main([*line, "-Pl2a=/x"]) == 3, "gpt's exit code"
     assert capfd.readouterr().out.splitlines() == [
-        str(resources.graphs()["cloudmask_graph"]), f"-Pinput={tmp_path / 'S2.SAFE'}",
+        str(resources.graphs()["sen2cor_graph"]), f"-Pinput={tmp_path / 'S2.SAFE'}",
         "-t", str(tmp_path / "out.dim"), "-f", "GeoTIFF", "-q", "2", "-Pl2a=/x",
     ]  # fmt: skip
 
@@ -603,8 +605,12 @@ def test_run_command_passes_on_what_is_for_gpt(tmp_path, monkeypatch, capfd):
     snap = fake_snap(tmp_path / "snap")
     (tmp_path / "S2.SAFE").mkdir()
     monkeypatch.chdir(tmp_path)
+    own = Path("own.xml")
+    own.write_text("<graph>${input} ${cloudBuffer}</graph>", "utf-8")
     line = [
         "S2.SAFE",
+        "-g",
+        "own.xml",
         "-PcloudBuffer=100",
         "-J-Dsnap.userdir=/u/graph",
         "-q",
@@ -622,6 +628,7 @@ def test_run_command_passes_on_what_is_for_gpt(tmp_path, monkeypatch, capfd):
 
 @pytest.mark.parametrize(("line", "code"), [
     (["none.SAFE"], 3), (["S2.SAFE", "-g", "no_such_graph"], 3), (["S2.SAFE", "-t", "none/out.dim"], 5),
+    (["S2.SAFE", "-PcloudBuffer=9"], 2),
 ])  # fmt: skip
 def test_run_command_refuses(tmp_path, monkeypatch, capsys, line, code):
     (tmp_path / "S2.SAFE").mkdir()

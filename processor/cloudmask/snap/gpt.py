@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError, OutputError
+from ..errors import InputError, OutputError, UsageError
 from .home import Snap
 
 
@@ -28,9 +29,23 @@ def gpt_command(
         If the product is not there.
     OutputError
         If the folder of the target is not there.
+    UsageError
+        If `extra` sets a variable that the graph does not use, which gpt would not mind.
     """
     if not product.exists():
         raise InputError(f"{product}: no such product")
+    try:
+        known = set(re.findall(r"\$\{(\w+)\}", graph.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{graph}: cannot read the graph: {error}") from error
+    for argument in extra:
+        name = argument[2:].partition("=")[0]
+        if argument.startswith("-P") and name not in known:
+            raise UsageError(
+                f"{argument}: {graph.name} has no variable {name}, so gpt would ignore it; known is "
+                f"{', '.join(sorted(known))}. Options of the mask go into the node CloudMask of a copy of "
+                "the graph ('cloudmask snap graphs' says where it is), named with -g"
+            )
     command = [str(snap.gpt), str(graph), f"-Pinput={product.absolute()}"]
     if target is not None:
         if not target.absolute().parent.is_dir():
