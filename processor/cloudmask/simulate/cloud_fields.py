@@ -28,6 +28,14 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
+def _heaps(field: Array, cover: float) -> tuple[Array, float]:
+    """How far a field rises above the level that `cover` of it exceeds, about 1 at most; and the level."""
+    level = quantile(field, 1 - cover)
+    reach = max(quantile(field, 0.995) - level, 0.4)
+    excess: Array = np.maximum(field - np.float32(level), 0) / np.float32(reach)
+    return excess, level
+
+
 def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cover: float) -> Array:
     """Heaps: excess of a field over a threshold, from compact to ragged, with shreds and haze around."""
     # From scattered puffs of a few hundred metres to fields organised over the whole scene.
@@ -35,14 +43,12 @@ def cumulus(rng: np.random.Generator, shape: tuple[int, int], pixel: float, cove
     field = power_law(rng, shape, float(rng.uniform(3.2, 3.8)), outer=scale / pixel, inner=RADIATIVE / pixel)
     detail = _octaves(rng, shape, pixel, 0.5 * scale)
     field += np.float32(rng.uniform(0.0, 0.2)) * detail
-    level = quantile(field, 1 - cover)
-    excess = np.maximum(field - np.float32(level), 0)
-    reach = max(quantile(field, 0.995) - level, 0.4)
+    excess, level = _heaps(field, cover)
     # The thicker the heaps, the steeper the rise, so that flanks stay as soft as they are in pictures.
     # Fair-weather heaps for the most part; one in six has grown tall.
     peak = _between(rng, 3, 24) if rng.random() < 5 / 6 else _between(rng, 24, 90)
     power = float(rng.uniform(0.9, 1.5)) + 0.35 * np.log(peak / 5)
-    tau: Array = np.float32(peak) * (excess / np.float32(reach)) ** np.float32(power)
+    tau: Array = np.float32(peak) * excess ** np.float32(power)
     tau *= np.exp(np.float32(rng.uniform(0.2, 0.5)) * detail)
     # Moist shreds and haze in the neighbourhood of heaps (Koren et al. 2007, Geophys. Res. Lett. 34).
     halo = smoothstep(field, level - _between(rng, 0.1, 1.5), level + 0.5)
@@ -63,10 +69,8 @@ def cloud_streets(rng: np.random.Generator, shape: tuple[int, int], pixel: float
     )
     detail = _octaves(rng, shape, pixel, 0.6)
     field += np.float32(rng.uniform(0.2, 0.5)) * detail
-    level = quantile(field, 1 - cover)
-    reach = max(quantile(field, 0.995) - level, 0.4)
+    excess, _ = _heaps(field, cover)
     peak = _between(rng, 3, 30)
-    excess = np.maximum(field - np.float32(level), 0) / np.float32(reach)
     tau: Array = np.float32(peak) * excess ** np.float32(rng.uniform(0.9, 1.6))
     tau *= np.exp(np.float32(0.3) * detail)
     return tau

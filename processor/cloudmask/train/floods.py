@@ -17,12 +17,12 @@ from torch.nn import functional
 from ..bands import BAND_NAMES, BANDS, Level
 from ..simulate.atmosphere import Atmosphere, Geometry, band_atmosphere
 from ..simulate.spectra import MATERIALS
-from .sample import IGNORE
+from .sample import IGNORE, bands_there
 
 _WATERS = ("water_lake", "water_humic", "water_turbid")
 """Keys of :data:`cloudmask.simulate.spectra.MATERIALS` that fields lie under."""
-_WETNESS = ((400.0, 0.35), (700.0, 0.5), (900.0, 0.7), (1600.0, 1.2), (2300.0, 1.5))
-"""Wavelength in nm, and about minus the logarithm of the reflectance of soaked soil over that of dry soil
+_WETNESS = (400.0, 700.0, 900.0, 1600.0, 2300.0), (0.35, 0.5, 0.7, 1.2, 1.5)
+"""Wavelengths in nm, and about minus the logarithm of the reflectance of soaked soil over that of dry soil
 (Lobell and Asner 2002, Soil Sci. Soc. Am. J. 66:722)."""
 
 
@@ -55,9 +55,8 @@ def flood(
     water = MATERIALS[_WATERS[int(rng.integers(len(_WATERS)))]]
     brightness = float(np.exp(rng.normal(0, 0.3)))
     strength = rng.uniform(0.5, 1.3)
-    for name, band in zip(bands, values, strict=True):
-        if not np.isfinite(band).any():
-            continue
+    for i in map(int, np.flatnonzero(bands_there(values))):
+        name, band = bands[i], values[i]
         air = 0.0
         if level == "L1C":  # never more than the patch's darkest pixels have
             air = min(_path(name), float(np.nanpercentile(band[::4, ::4], 1)))
@@ -65,8 +64,7 @@ def flood(
             target = np.float32(air + brightness * water.spectrum[BAND_NAMES.index(name)])
             band += cover * (target - band)
         else:
-            wavelengths, depths = zip(*_WETNESS, strict=True)
-            depth = strength * float(np.interp(BANDS[name].wavelength, wavelengths, depths))
+            depth = strength * float(np.interp(BANDS[name].wavelength, *_WETNESS))
             band -= np.float32(air)
             band *= np.exp(np.float32(-depth) * cover)
             band += np.float32(air)
