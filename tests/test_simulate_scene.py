@@ -158,3 +158,15 @@ def test_wrong_surfaces():
         _surface(bands=("B02",)).band("B12")
     with pytest.raises(InputError, match="no band of level L2A"):
         simulate_scene(SceneSpec(0, "L2A", N), _surface(bands=("B10",)))
+
+
+def test_noise_of_a_band_that_sees_no_ground_stays_noise():
+    """In B10 air hides the ground: a few thousandths there would be a ground many times as bright as snow."""
+    given = _surface("L1C")
+    values = np.stack([given.band(b) for b in given.bands])
+    dark = given.bands.index("B10")
+    values[dark] = np.linspace(0.001, 0.1, N)[:, None]
+    surface = ArraySurface(values, given.bands, "L1C")
+    scene = simulate_scene(SceneSpec(5, size=N, clouds=("stratus",), cover=0.6), surface)
+    change = scene.reflectance[scene.bands.index("B10")] - values[dark]
+    assert np.abs(change).max() < 0.01, "a low cloud hides behind the same air"
