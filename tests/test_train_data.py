@@ -37,6 +37,20 @@ def test_sharpness_changes_edges_but_neither_level_nor_absent_bands() -> None:
     assert torch.allclose(after[:, 1, 8, [4, 12]], before[:, 1, 8, [4, 12]])
 
 
+def test_another_resampler_changes_detail_of_the_finer_bands_alone() -> None:
+    torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
+    from cloudmask.train.augment import resampled
+
+    batch = torch.ones(6, 3, 32, 32)
+    batch[:, :2, :, 16:] = 2.0
+    after = resampled(np.random.default_rng(0), batch, [0])
+    assert torch.equal(after[:, 1:], batch[:, 1:])
+    change = (after - batch)[:, 0].abs()
+    assert change[:, :, 14:18].mean() > 0.01
+    assert change[:, :, :12].max() < 1e-6, "flat ground looks the same whoever resamples it"
+    assert change[:, :, 20:].max() < 1e-6
+
+
 @pytest.mark.parametrize("azimuth", [30.0, 80.0, 135.0, 170.0, math.nan])
 def test_turns_move_shadows_as_they_move_the_sun(azimuth: float) -> None:
     """A bar that points at the sun still does after every turn, and the sun stays in the east."""

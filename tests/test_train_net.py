@@ -10,7 +10,7 @@ from cloudmask.errors import UsageError
 from cloudmask.train import augment
 from cloudmask.train.export import fold, shift_logits
 from cloudmask.train.features import Indices
-from cloudmask.train.losses import distillation_loss, supervised_loss
+from cloudmask.train.losses import consistency_loss, distillation_loss, supervised_loss
 from cloudmask.train.net import UNet, receptive_field
 
 BANDS = ("B02", "B03", "B04", "B08", "B10", "B11")
@@ -173,3 +173,11 @@ def test_zoomed_labels_stay_on_their_pixels(side: int) -> None:
     labels = augment.zoom_labels(scenes.long(), 32).float()
     assert abs(float((labels - image).mean())) < 0.002
     assert float(((labels > 0.5) != (image > 0.5)).float().mean()) < 0.01
+
+
+def test_two_views_that_say_the_same_cost_nothing() -> None:
+    logits = torch.randn(2, 4, 8, 8)
+    assert consistency_loss(logits, logits) == 0
+    near = consistency_loss(logits, logits + 0.1 * torch.randn_like(logits))
+    far = consistency_loss(logits, logits.roll(1, dims=1))
+    assert 0 < near < 0.05 < far

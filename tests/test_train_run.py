@@ -347,3 +347,20 @@ def test_soft_labels_reach_the_batches(run: Path, data: Path, tmp_path: Path) ->
     drawn = [batches.batch(step) for step in range(8)]
     assert 0 < sum(float(b.absent.mean()) for b in drawn) < 4
     assert all(not b.values[b.absent.bool()].any() for b in drawn)
+
+
+def test_with_consistency_a_batch_shows_each_patch_twice(data: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    path.write_text(path.read_text("utf-8") + "[loss]\nconsistency = 1.0\n", "utf-8")
+    recipe = load_recipe(path)
+    assert recipe.loss.consistency == 1.0
+    batches = Batches(recipe, [(1.0, open_source(recipe.train[0], recipe, tmp_path))])
+    batches.normalisation = batches.statistics()
+    batch = batches.batch(3)
+    half = len(batch.values) // 2
+    assert torch.equal(batch.labels[:half], batch.labels[half:])
+    assert torch.equal(batch.absent[:half], batch.absent[half:])
+    changed = (batch.values[:half] != batch.values[half:]).any(dim=3).any(dim=2).any(dim=0)
+    names = [name for name, there in zip(recipe.bands, changed, strict=True) if there]
+    assert names
+    assert set(names) <= {"B02", "B03", "B04", "B08"}, "bands of 20 m and more need no resampling"

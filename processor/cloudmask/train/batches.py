@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..bands import BANDS
 from . import augment
 from .floods import flood
 from .pool import PatchSet
@@ -20,7 +21,11 @@ from .turns import possible_turns
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of one step; see :class:`cloudmask.train.net.UNet` and :mod:`.losses`."""
+    """Tensors of one step; see :class:`cloudmask.train.net.UNet` and :mod:`.losses`.
+
+    With ``loss.consistency`` its second half shows the patches of the first as another resampler might have
+    left them.
+    """
 
     values: torch.Tensor
     absent: torch.Tensor
@@ -66,6 +71,7 @@ class Batches:
         self._odds = [w / total for w, _ in self.sets]
         self.normalisation: Normalisation | None = None
         self._noise = augment.Noise(len(recipe.bands), recipe.patch)
+        self._finer = [i for i, band in enumerate(recipe.bands) if BANDS[band].gsd < recipe.gsd]
 
     def statistics(self, draws: int = 256) -> Normalisation:
         """Mean and deviation of each band, after the transformation, over random crops."""
@@ -106,7 +112,8 @@ class Batches:
             side = int(round(crop * np.exp(rng.uniform(-spec.scale, spec.scale)) / 2) * 2)
             side = min(side, recipe.patch)
         values, labels, softs, groups, absent = [], [], [], [], []
-        for _ in range(recipe.schedule.batch):
+        views = 2 if recipe.loss.consistency > 0 else 1
+        for _ in range(recipe.schedule.batch // views):
             sample = window(self._pick(rng), side, rng)
             x, y, soft = sample.values, sample.labels, sample.soft
             if spec.turn:
@@ -127,12 +134,15 @@ class Batches:
             groups.append(sample.groups)
             absent.append(~keep)
         normalised = self.normalisation.apply(torch.from_numpy(np.stack(values)))
+        normalised = augment.sharpen(rng, normalised, spec)
+        if views > 1:
+            normalised = torch.cat([normalised, augment.resampled(rng, normalised, self._finer)])
         return Batch(
-            values=augment.zoom(augment.sharpen(rng, normalised, spec), crop),
-            absent=torch.from_numpy(np.stack(absent)).float(),
-            labels=augment.zoom_labels(torch.from_numpy(np.stack(labels)), crop).long(),
-            soft=_stack_soft(softs, side, crop),
-            groups=torch.tensor(groups),
+            values=augment.zoom(normalised, crop),
+            absent=torch.from_numpy(np.stack(absent * views)).float(),
+            labels=augment.zoom_labels(torch.from_numpy(np.stack(labels * views)), crop).long(),
+            soft=_stack_soft(softs * views, side, crop),
+            groups=torch.tensor(groups * views),
         )
 
     def stream(self, start: int, stop: int) -> Iterator[Batch]:

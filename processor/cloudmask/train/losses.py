@@ -50,6 +50,21 @@ def supervised_loss(
     return entropy + dice * ((1 - score) * present).sum() / present.sum()
 
 
+def consistency_loss(logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """How much two views of the same patches are told apart: symmetric Kullback-Leibler divergence.
+
+    Parameters
+    ----------
+    logits, others : float32 (N, 4, H, W)
+
+    Returns
+    -------
+    scalar, 0 where both say the same (Wu et al. 2021, NeurIPS, "R-Drop", equation 2)
+    """
+    ours, theirs = logits.log_softmax(1), others.log_softmax(1)
+    return 0.5 * ((ours.exp() - theirs.exp()) * (ours - theirs)).sum(1).mean()
+
+
 def distillation_loss(logits: torch.Tensor, soft: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
     """Cross-entropy against a teacher on the classes that the teacher tells apart.
 

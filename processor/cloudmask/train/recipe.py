@@ -125,11 +125,16 @@ class ScheduleSpec:
 
 @dataclass(frozen=True)
 class LossSpec:
-    """Weights of the loss: per class in the order clear, shadow, semi-transparent, cloud."""
+    """Weights of the loss: per class in the order clear, shadow, semi-transparent, cloud.
+
+    With `consistency`, half as many patches make a batch, each twice: as it is and as another resampler might
+    have left it; differences in what the net says of the two count with this weight.
+    """
 
     class_weights: tuple[float, ...] = (1.0, 2.0, 1.5, 1.0)
     dice: float = 0.5
     smoothing: float = 0.02
+    consistency: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -294,6 +299,14 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         recipe.model.transform,
     )
     schedule = recipe.schedule
+    _require(recipe.loss.consistency >= 0, where, "loss.consistency", "0 or more", recipe.loss.consistency)
+    _require(
+        recipe.loss.consistency == 0 or schedule.batch % 2 == 0,
+        where,
+        "schedule.batch",
+        "an even number with loss.consistency",
+        schedule.batch,
+    )
     _require(schedule.select in ("best", "last"), where, "schedule.select", "best or last", schedule.select)
     _require(0 <= schedule.anchor < 1, where, "schedule.anchor", "0 to 1, without 1", schedule.anchor)
     for spec in (*recipe.train, *recipe.validation, *recipe.scenes):

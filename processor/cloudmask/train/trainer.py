@@ -18,7 +18,7 @@ from ..errors import InputError, OutputError, UsageError
 from .batches import Batch, Batches, Normalisation
 from .curves import draw_curves
 from .features import Indices
-from .losses import distillation_loss, supervised_loss
+from .losses import consistency_loss, distillation_loss, supervised_loss
 from .net import UNet
 from .pool import PatchSet
 from .recipe import Recipe, recipe_from_dict, recipe_to_dict
@@ -210,6 +210,9 @@ class Trainer:
         logits = logits.float()
         spec = self.recipe.loss
         loss = supervised_loss(logits, labels, self._weights, spec.dice, spec.smoothing)
+        if spec.consistency > 0:
+            half = len(logits) // 2
+            loss = loss + spec.consistency * consistency_loss(logits[:half], logits[half:])
         if batch.soft is not None and self.recipe.teachers:
             soft = batch.soft.to(self.device)
             weight = self.recipe.teachers[0].weight
