@@ -26,7 +26,7 @@ ADJACENCY = 0.6
 within 1 km (Tanre et al. 1981; Sen2Cor's default range of adjacency is 1 km)."""
 
 BRIGHTEST = 1.0
-"""Light that leaves the brightest ground, as a share of what falls on it: ground under a cloud returns no more."""
+"""Light that leaves the brightest ground under a cloud, as a share of what falls on it."""
 
 
 def _table(values: npt.NDArray[np.float64]) -> Array:
@@ -137,8 +137,8 @@ class Stage:
         blur = sensor.Sharpness(band, self._spec.gsd)
         if not self.layers:
             return clear if self._surface.observed else blur(clear)
-        # Where the air lets nearly nothing through, as in B10, what a clear scene holds is noise and not ground:
-        # it stays in the scene as it is, but light that clouds throw back must not be multiplied by it.
+        # Where the air lets nearly nothing through, as in B10, what a clear scene holds is noise and not
+        # ground: it stays in the scene as it is, but light that clouds throw back is not multiplied by it.
         change = self._clouds(band, np.clip(ground, 0, BRIGHTEST))
         if self._surface.observed:
             return clear + blur(change)
