@@ -11,18 +11,21 @@ from cloudmask.train import augment
 from cloudmask.train.export import fold, shift_logits
 from cloudmask.train.features import Indices
 from cloudmask.train.losses import consistency_loss, distillation_loss, supervised_loss
-from cloudmask.train.net import UNet, receptive_field
+from cloudmask.train.net import UNet, receptive_field, smoothed, unsmoothed
 
 BANDS = ("B02", "B03", "B04", "B08", "B10", "B11")
 WIDTHS = (4, 6, 8, 8, 8)
 
 
 def trained_looking(
-    indices: Indices | None = None, widths: tuple[int, ...] = WIDTHS, bottom: int = 0
+    indices: Indices | None = None,
+    widths: tuple[int, ...] = WIDTHS,
+    bottom: int = 0,
+    smooth: tuple[int, ...] = (),
 ) -> UNet:
     """A net whose norms and absences are not the trivial ones."""
     torch.manual_seed(0)
-    net = UNet(len(BANDS), widths, indices, bottom)
+    net = UNet(len(BANDS), widths, indices, bottom, smooth)
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
@@ -34,10 +37,14 @@ def trained_looking(
     return net.eval()
 
 
-@pytest.mark.parametrize(("widths", "bottom"), [(WIDTHS, 0), ((4, 6, 8, 8), 2)])
-def test_a_pixel_matters_no_further_than_the_stated_reach(widths: tuple[int, ...], bottom: int) -> None:
-    net = trained_looking(widths=widths, bottom=bottom)
-    reach = receptive_field(widths, bottom)
+@pytest.mark.parametrize(
+    ("widths", "bottom", "smooth"), [(WIDTHS, 0, ()), ((4, 6, 8, 8), 2, ()), ((4, 6, 8, 8), 2, (0, 1))]
+)
+def test_a_pixel_matters_no_further_than_the_stated_reach(
+    widths: tuple[int, ...], bottom: int, smooth: tuple[int, ...]
+) -> None:
+    net = trained_looking(widths=widths, bottom=bottom, smooth=smooth)
+    reach = receptive_field(widths, bottom, bool(smooth))
     side = 64 * (reach // 32 + 2)
     x = torch.randn(1, len(BANDS), side, 64, requires_grad=True)
     centre = side // 2
@@ -61,9 +68,37 @@ def test_tile_does_not_matter_beyond_the_reach() -> None:
     assert torch.allclose(large, small, atol=1e-4)
 
 
+def test_smooth_bands_are_seen_through_a_binomial_mean() -> None:
+    net, plain = trained_looking(smooth=(1, 3)), trained_looking()
+    x = torch.randn(1, len(BANDS), 64, 64)
+    soft = x.clone()
+    for _ in range(2):
+        soft = (soft.roll(1, -1) + 2 * soft + soft.roll(-1, -1)).transpose(-1, -2) / 4
+    seen = x.clone()
+    seen[:, [1, 3]] = soft[:, [1, 3]]
+    with torch.no_grad():
+        ours, theirs = net.stem_norm, plain.stem_norm
+        found, expected = [], []
+        ours.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0]))
+        theirs.register_forward_pre_hook(lambda _, inputs: expected.append(inputs[0]))
+        net(x)
+        plain(seen)
+    inside = np.s_[..., 2:-2, 2:-2]
+    assert torch.allclose(found[0][inside], expected[0][inside], atol=1e-5)
+
+
+def test_smoothed_kernels_can_be_told_apart_again() -> None:
+    kernels = torch.randn(5, len(BANDS), 3, 3)
+    five = smoothed(kernels, (0, 4), len(BANDS))
+    assert torch.allclose(unsmoothed(five, (0, 4), len(BANDS)), kernels, atol=1e-4)
+    with pytest.raises(UsageError, match="smooth"):
+        unsmoothed(torch.randn(5, len(BANDS), 5, 5), (0, 4), len(BANDS))
+
+
+@pytest.mark.parametrize("smooth", [(), (0, 2)])
 @pytest.mark.parametrize("keep", [BANDS, ("B04", "B02", "B08")])
-def test_folding_changes_nothing(keep: tuple[str, ...]) -> None:
-    net = trained_looking()
+def test_folding_changes_nothing(keep: tuple[str, ...], smooth: tuple[int, ...]) -> None:
+    net = trained_looking(smooth=smooth)
     full = torch.randn(2, len(BANDS), 64, 96)
     places = [BANDS.index(b) for b in keep]
     absent = torch.ones(2, len(BANDS))

@@ -23,7 +23,7 @@ from ..classes import SURFACE_CLASSES
 from ..errors import ModelError, OutputError, UsageError
 from ..onnx_model import OnnxModel, file_hash
 from .features import FEATURE_BANDS, Indices
-from .net import UNet, receptive_field
+from .net import UNet, receptive_field, smoothed
 from .recipe import Recipe
 from .trainer import Checkpoint, write_text
 
@@ -68,9 +68,15 @@ def fold(net: UNet, bands: Sequence[str], keep: Sequence[str]) -> UNet:
         columns += [len(bands) + old.names.index(n) for n in names]
         mean, std = old.mean.flatten()[places].tolist(), old.std.flatten()[places].tolist()
         out.indices = Indices(keep, names, mean, std, "sqrt" if old.squared else "none")
-    stem = nn.Conv2d(len(columns), out.stem.out_channels, 3, 2, 1, bias=True)
     with torch.no_grad():
-        stem.weight.copy_(out.stem.weight[:, columns])
+        kernels = out.stem.weight
+        if out.smooth:
+            kernels = smoothed(kernels, out.smooth, len(bands))
+            out.smooth = ()
+    side = kernels.shape[-1]
+    stem = nn.Conv2d(len(columns), out.stem.out_channels, side, 2, side // 2, bias=True)
+    with torch.no_grad():
+        stem.weight.copy_(kernels[:, columns])
         assert stem.bias is not None
         stem.bias.copy_(out.absent[left].sum(0))
     norm = out.stem_norm
@@ -99,7 +105,7 @@ def shift_logits(net: UNet, offsets: Sequence[float]) -> None:
 def tile_spec(recipe: Recipe) -> dict[str, Any]:
     """The card's ``tile``: a margin so wide that the lattice of tiles cannot be seen in the mask."""
     multiple = 2 ** len(recipe.model.widths)
-    reach = receptive_field(recipe.model.widths, recipe.model.bottom)
+    reach = receptive_field(recipe.model.widths, recipe.model.bottom, bool(recipe.model.smooth))
     margin = -(-int(reach * _TRUSTED) // multiple) * multiple
     size = -(-_TILE // multiple) * multiple
     return {"size": size, "margin": margin, "blind": margin * 4 // 5, "multiple": multiple, "fixed": False}

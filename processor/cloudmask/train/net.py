@@ -32,6 +32,10 @@ class UNet(nn.Module):
     Bands that an input lacks are zero after normalisation, and the stem is told by a learned offset
     for each missing band, which at export becomes part of its bias.
 
+    Bands that were brought to the net's spacing from other pixels hold fine detail that depends on who
+    did it. The stem can be made to see them through a binomial mean of 3 x 3 pixels, which leaves what all
+    resamplers agree on; at export the mean becomes part of its kernels.
+
     Parameters
     ----------
     bands : int
@@ -42,6 +46,8 @@ class UNet(nn.Module):
         Extra input features.
     bottom : int
         More convolutions at the coarsest stride, where reach costs least.
+    smooth : sequence of int
+        Bands that the stem sees smoothed; indices are then smoothed as well.
 
     Attributes
     ----------
@@ -50,7 +56,12 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, bands: int, widths: Sequence[int], indices: Indices | None = None, bottom: int = 0
+        self,
+        bands: int,
+        widths: Sequence[int],
+        indices: Indices | None = None,
+        bottom: int = 0,
+        smooth: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if not 2 <= len(widths) <= 5:
@@ -60,6 +71,7 @@ class UNet(nn.Module):
         extra = len(indices.names) if indices is not None else 0
         top = widths[0]
         self.stem = nn.Conv2d(bands + extra, top, 3, 2, 1, bias=False)
+        self.smooth = tuple(smooth)
         self.absent = nn.Parameter(torch.zeros(bands, top))
         self.stem_norm = nn.BatchNorm2d(top)
         self.top = _block(top, top)
@@ -86,7 +98,11 @@ class UNet(nn.Module):
         """
         if self.indices is not None:
             x = self.indices(x)
-        x = self.stem(x)
+        if self.smooth:
+            kernels = smoothed(self.stem.weight, self.smooth, len(self.absent))
+            x = functional.conv2d(x, kernels, stride=2, padding=2)
+        else:
+            x = self.stem(x)
         if absent is not None:
             x = x + (absent.to(x.dtype) @ self.absent.to(x.dtype))[:, :, None, None]
         x = self.top(functional.relu(self.stem_norm(x)))
@@ -104,9 +120,61 @@ class UNet(nn.Module):
         return [self.stem, self.stem_norm, self.top, self.down, self.bottom]
 
 
-def receptive_field(widths: Sequence[int], bottom: int = 0) -> int:
+def _means(smooth: Sequence[int], bands: int, inputs: int) -> torch.Tensor:
+    """What each input is weighted with before the stem: float32 (inputs, 3, 3)."""
+    out = torch.zeros(inputs, 3, 3)
+    out[:, 1, 1] = 1
+    line = torch.tensor([0.25, 0.5, 0.25])
+    out[[*smooth, *range(bands, inputs)]] = torch.outer(line, line)
+    return out
+
+
+def smoothed(kernels: torch.Tensor, smooth: Sequence[int], bands: int) -> torch.Tensor:
+    """Kernels that do at once what these do to inputs some of which were smoothed.
+
+    Parameters
+    ----------
+    kernels : float32 (outputs, inputs, 3, 3)
+    smooth : sequence of int
+        Bands that are smoothed; with any, inputs from `bands` on are as well.
+    bands : int
+        Inputs that are bands.
+
+    Returns
+    -------
+    float32 (outputs, inputs, 5, 5)
+    """
+    means = _means(smooth, bands, kernels.shape[1]).to(kernels)
+    parts = (
+        functional.pad(kernels * means[:, row, col, None, None], (col, 2 - col, row, 2 - row))
+        for row in range(3)
+        for col in range(3)
+    )
+    return torch.stack(list(parts)).sum(0)
+
+
+def unsmoothed(kernels: torch.Tensor, smooth: Sequence[int], bands: int) -> torch.Tensor:
+    """Undo :func:`smoothed`.
+
+    Raises
+    ------
+    UsageError
+        If no kernels of 3 x 3 give these.
+    """
+    outputs, inputs = kernels.shape[:2]
+    # One column for each place of a kernel: what a one there becomes.
+    ones = torch.eye(9).view(9, 1, 3, 3).expand(9, inputs, 3, 3)
+    become = smoothed(ones, smooth, bands).flatten(2).permute(1, 2, 0)
+    wanted = kernels.flatten(2).permute(1, 2, 0)
+    found = torch.linalg.lstsq(become, wanted).solution
+    if not torch.allclose(become @ found, wanted, atol=1e-4 * float(wanted.abs().max())):
+        raise UsageError("--init: the model's stem does not smooth the bands of this recipe's model.smooth")
+    return found.permute(2, 0, 1).reshape(outputs, inputs, 3, 3)
+
+
+def receptive_field(widths: Sequence[int], bottom: int = 0, smooth: bool = False) -> int:
     """Reach of the net in one direction, pixels: how far away a pixel can matter to another."""
-    reach, step = 1, 2  # the stem
+    reach, step = 2 if smooth else 1, 2  # the stem
     reach += step
     for _ in widths[1:]:
         reach += step  # strided convolution, at the finer grid

@@ -75,12 +75,13 @@ class TeacherSpec:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The net: see :class:`cloudmask.train.net.UNet`."""
+    """The net: see :class:`cloudmask.train.net.UNet`; `smooth` names bands."""
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
     bottom: int = 0
     features: tuple[str, ...] = ()
     transform: str = "sqrt"
+    smooth: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,7 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     try:
         level, bands = parse_level(recipe.level), parse_bands(recipe.bands)
         sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
+        smooth = parse_bands(recipe.model.smooth)
         exports = tuple(
             dataclasses.replace(e, bands=parse_bands(e.bands), optional=parse_bands(e.optional))
             for e in recipe.exports
@@ -298,6 +300,7 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         "none or sqrt",
         recipe.model.transform,
     )
+    _require(set(smooth) <= set(bands), where, "model.smooth", f"some of {', '.join(bands)}", smooth)
     schedule = recipe.schedule
     _require(recipe.loss.consistency >= 0, where, "loss.consistency", "0 or more", recipe.loss.consistency)
     _require(
@@ -330,7 +333,10 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         )
         _require(len(export.offsets) in (0, 4), where, "exports.offsets", "four numbers", export.offsets)
     augment = dataclasses.replace(recipe.augment, band_sets=sets)
-    return dataclasses.replace(recipe, level=level, bands=bands, augment=augment, exports=exports)
+    model = dataclasses.replace(recipe.model, smooth=smooth)
+    return dataclasses.replace(
+        recipe, level=level, bands=bands, model=model, augment=augment, exports=exports
+    )
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:

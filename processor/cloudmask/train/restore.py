@@ -18,7 +18,7 @@ from torch import nn
 from ..errors import ModelError, UsageError
 from ..onnx_model import OnnxModel
 from .batches import Batch, Normalisation
-from .net import UNet
+from .net import UNet, unsmoothed
 from .recipe import Recipe
 
 _LENGTH = 1.0
@@ -91,6 +91,8 @@ def restore(net: UNet, weights: dict[str, torch.Tensor], batches: Iterable[Batch
             if norm:
                 continue
             value = left.pop(name, None)
+            if name == "stem.weight" and value is not None and net.smooth and value.shape[-1] == 5:
+                value = unsmoothed(value, net.smooth, len(net.absent))
             if value is None or value.shape != parameter.shape:
                 raise UsageError(
                     "--init needs the same model.widths, model.bottom and model.features as this recipe's: "

@@ -38,7 +38,9 @@ def build_net(recipe: Recipe, normalisation: Normalisation) -> UNet:
     if recipe.model.features:
         n = normalisation
         indices = Indices(recipe.bands, recipe.model.features, n.mean, n.std, n.transform)
-    return UNet(len(recipe.bands), recipe.model.widths, indices, recipe.model.bottom)
+    model = recipe.model
+    smooth = [recipe.bands.index(b) for b in model.smooth]
+    return UNet(len(recipe.bands), model.widths, indices, model.bottom, smooth)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
