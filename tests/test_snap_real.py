@@ -435,7 +435,7 @@ described = factory.createForOperator(spi.getOperatorDescriptor(), sources)
 container = java("com.bc.ceres.binding.PropertyContainer")
 values = container.createMapBacked(java("java.util.HashMap")(), described)
 values.setDefaultValues()
-# esa_snappy leaves the jars of the user interface out; SNAP's own loader has them.
+# The loader of SNAP's modules, which has the jars of the user interface where they are not excluded.
 loader = java("java.lang.Thread").currentThread().getContextClassLoader()
 pane_class = loader.loadClass("com.bc.ceres.swing.binding.PropertyPane")
 make = next(c for c in pane_class.getConstructors() if "PropertySet" in c.toString())
@@ -468,7 +468,9 @@ with open(sys.argv[1], "w") as file:
 def test_form_of_snap_desktop(snap, user, tmp_path):
     """The pane that SNAP Desktop's dialog shows, made by SNAP's own classes from our descriptor."""
     config = home.python_config(snap, user)
-    environment = os.environ | {"JAVA_TOOL_OPTIONS": f"-Dsnap.userdir={user}"}
+    # esa_snappy leaves the jars of the user interface out, and so does SNAP's own loader unless told not to.
+    options = f"-Dsnap.userdir={user} -Dsnap.excludedModules=none"
+    environment = os.environ | {"JAVA_TOOL_OPTIONS": options}
     line = [str(config.executable), "-c", _FORM, str(tmp_path / "form.json")]
     done = subprocess.run(
         line, capture_output=True, text=True, timeout=_LIMIT, env=environment, check=False, cwd=tmp_path
