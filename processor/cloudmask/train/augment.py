@@ -77,11 +77,8 @@ def sharpen(rng: np.random.Generator, batch: torch.Tensor, spec: AugmentSpec) ->
     for i in np.flatnonzero(rng.random(len(batch)) < 0.5):
         patch = batch[i]
         share = rng.uniform(-0.5 * spec.sharpness, spec.sharpness, (len(patch), 1, 1))
-        soft = patch[:, :-2] + patch[:, 2:]
-        soft.add_(patch[:, 1:-1], alpha=2)
-        soft = soft[:, :, :-2] + soft[:, :, 2:] + 2 * soft[:, :, 1:-1]
         inner = patch[:, 1:-1, 1:-1]
-        inner.add_((soft / 16 - inner) * torch.from_numpy(share.astype(np.float32)))
+        inner.add_((_binomial(patch) - inner) * torch.from_numpy(share.astype(np.float32)))
     return batch
 
 
@@ -114,20 +111,25 @@ def resampled(rng: np.random.Generator, batch: torch.Tensor, finer: Sequence[int
     rougher = torch.from_numpy(rng.uniform(0, ROUGHER, (n, 1, 1)).astype(np.float32))
     for band in finer:
         plane = batch[:, band]
-        detail = plane - _binomial(plane)
+        detail = plane - _binomial(_bordered(plane))
         # Of normal numbers the mean size is .8 of the deviation.
-        amplitude = _binomial(detail.abs()) / 0.8
+        amplitude = _binomial(_bordered(detail.abs())) / 0.8
         own = torch.from_numpy(rng.standard_normal((n, rows, cols), np.float32))
         out[:, band] += rougher * amplitude * (0.8 * common + 0.6 * own) - softer * detail
     return out
 
 
 def _binomial(planes: torch.Tensor) -> torch.Tensor:
-    """3 x 3 binomial mean of (n, rows, cols), borders repeated."""
-    padded = torch.nn.functional.pad(planes[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
-    down = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-    across: torch.Tensor = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
-    return across / 16
+    """3 x 3 binomial mean of (n, rows, cols), without the outermost pixels."""
+    soft = planes[:, :-2] + planes[:, 2:]
+    soft.add_(planes[:, 1:-1], alpha=2)
+    soft = soft[:, :, :-2] + soft[:, :, 2:] + 2 * soft[:, :, 1:-1]
+    return soft / 16
+
+
+def _bordered(planes: torch.Tensor) -> torch.Tensor:
+    """Planes (n, rows, cols) with their outermost pixels repeated once."""
+    return torch.nn.functional.pad(planes, (1, 1, 1, 1), mode="replicate")
 
 
 def blank(
