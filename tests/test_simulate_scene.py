@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from cloudmask.bands import LEVEL_BANDS
+from cloudmask.bands import BAND_NAMES, LEVEL_BANDS
 from cloudmask.classes import CloudClass
 from cloudmask.errors import InputError, UsageError
-from cloudmask.simulate.clouds import CLOUD_KINDS
+from cloudmask.simulate.clouds import CLOUD_KINDS, cloud_kind
+from cloudmask.simulate.conditions import draw_conditions
 from cloudmask.simulate.covers import PAINTERS
 from cloudmask.simulate.landcover import BIOMES
 from cloudmask.simulate.scene import simulate_scene
@@ -59,6 +60,30 @@ def test_every_kind_of_cloud(kind):
         assert scene.reflectance.min() > -0.01
     assert shares[CloudClass.SEMI_TRANSPARENT_CLOUD] + shares[CloudClass.CLOUD] > 0.05
     assert shares[CloudClass.MISSING] == 0
+
+
+def test_crossed_kinds_take_the_shape_of_one_and_the_place_of_the_other():
+    spec = SceneSpec(4, size=N, clouds=("stratocumulus@cirrus",), cover=0.6)
+    (layer,) = draw_conditions(spec).layers
+    low, high = CLOUD_KINDS["cirrus"].base
+    assert low <= layer.base <= high
+    crossed, shape = cloud_kind("stratocumulus@cirrus"), CLOUD_KINDS["stratocumulus"]
+    assert (crossed.phase, crossed.radius) == ("ice", CLOUD_KINDS["cirrus"].radius)
+    assert (crossed.thickness, crossed.cover, crossed.convective) == (
+        shape.thickness,
+        shape.cover,
+        shape.convective,
+    )
+    # Ice high up shows in B10, which droplets lower down do not reach.
+    b10 = BAND_NAMES.index("B10")
+    seen, plain = (
+        simulate_scene(SceneSpec(4, size=N, clouds=(kind,), cover=0.6)).reflectance[b10].mean()
+        for kind in ("stratocumulus@cirrus", "stratocumulus")
+    )
+    assert seen > 3 * plain
+    for wrong in ("stratocumulus@", "@cirrus", "cirrus@nimbus", "cirrus@cumulus@fog"):
+        with pytest.raises(UsageError, match="is unknown"):
+            SceneSpec(4, clouds=(wrong,))
 
 
 @pytest.mark.parametrize("biome", list(BIOMES))

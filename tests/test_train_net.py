@@ -11,6 +11,7 @@ from cloudmask.train import augment
 from cloudmask.train.export import fold, shift_logits
 from cloudmask.train.features import Indices
 from cloudmask.train.losses import consistency_loss, distillation_loss, supervised_loss
+from cloudmask.train.muon import Muon, orthogonal
 from cloudmask.train.net import UNet, receptive_field, smoothed, unsmoothed
 
 BANDS = ("B02", "B03", "B04", "B08", "B10", "B11")
@@ -168,6 +169,46 @@ def test_unknown_or_impossible_indices_are_refused() -> None:
         Indices(BANDS, ("evi",), [0] * 6, [1] * 6, "none")
     with pytest.raises(UsageError, match="'ndsi' needs B11"):
         Indices(BANDS[:4], ("ndsi",), [0] * 4, [1] * 4, "none")
+
+
+def test_gradient_of_the_supervised_loss_is_what_autograd_finds() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 9, 7, generator=generator, dtype=torch.float64)
+    labels = torch.randint(0, 3, (2, 9, 7), generator=generator)  # nobody is cloud
+    labels[0, :4] = 255
+    weights = torch.tensor([1.0, 2.0, 1.5, 1.2], dtype=torch.float64)
+
+    def plain(x: torch.Tensor) -> torch.Tensor:
+        known = labels != 255
+        entropy = torch.nn.functional.cross_entropy(x, labels, weights, ignore_index=255, label_smoothing=0.1)
+        probability = x.softmax(1) * known[:, None]
+        truth = torch.nn.functional.one_hot(labels.where(known, 0), 4).movedim(-1, 1) * known[:, None]
+        hit, size = (probability * truth).sum((0, 2, 3)), truth.sum((0, 2, 3))
+        dice = (2 * hit + 1) / (size + probability.sum((0, 2, 3)) + 1)
+        return entropy + 0.7 * (1 - dice[size > 0]).mean()
+
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    loss, expected = supervised_loss(ours, labels, weights, 0.7, 0.1), plain(theirs)
+    (3 * loss).backward()  # type: ignore[no-untyped-call]
+    (3 * expected).backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_muon_updates_are_orthogonal() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((16, 48), (48, 16)):
+        matrix = torch.randn(*shape, generator=generator) * 10.0 ** torch.linspace(-1, 0, shape[1])
+        singular = torch.linalg.svdvals(orthogonal(matrix))
+        assert singular.min() > 0.5
+        assert singular.max() < 1.3
+    kernel = torch.nn.Parameter(torch.randn(32, 16, 3, 3, generator=generator))
+    before = kernel.detach().clone()
+    optimiser = Muon([kernel], lr=0.01, weight_decay=0.0)
+    kernel.grad = torch.randn(32, 16, 3, 3, generator=generator)
+    optimiser.step()
+    # As large as a step of AdamW's usually is, whatever the gradient's size.
+    assert 0.1 < (kernel.detach() - before).square().mean().sqrt() / 0.01 < 0.3
 
 
 def test_supervised_loss_ignores_and_falls_with_the_truth() -> None:

@@ -7,7 +7,7 @@ climatology (King et al. 2013, IEEE TGRS 51:3826).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -59,7 +59,7 @@ class CloudLayer:
     Attributes
     ----------
     kind : str
-        Key of :data:`CLOUD_KINDS`.
+        As for :func:`cloud_kind`.
     phase : {"water", "ice"}
         Particles.
     radius : float
@@ -132,6 +132,37 @@ CLOUD_KINDS: Mapping[str, CloudKind] = MappingProxyType(
 )
 """All kinds by name."""
 
+_AT = "@"
+
+
+def cloud_kind(name: str) -> CloudKind:
+    """A kind by its name, or a cross of two.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`CLOUD_KINDS`, or two of them as ``SHAPE@PLACE``: fields, cover and growth of the first
+        at the heights and of the particles of the second. Nature knows more kinds than have a name; a net
+        that is to recognise those as well has to see some.
+
+    Raises
+    ------
+    KeyError
+        If it is neither.
+    """
+    shape, _, place = name.partition(_AT)
+    if not place:
+        return CLOUD_KINDS[name]
+    given = CLOUD_KINDS[shape]
+    return replace(
+        CLOUD_KINDS[place], convective=given.convective, cover=given.cover, thickness=given.thickness
+    )
+
+
+def is_cloud_kind(name: str) -> bool:
+    """Whether :func:`cloud_kind` knows a name."""
+    return all(part in CLOUD_KINDS for part in name.split(_AT, 1))
+
 
 def draw_layer(
     rng: np.random.Generator,
@@ -149,7 +180,7 @@ def draw_layer(
     rng : numpy.random.Generator
         The layer's own stream.
     kind : str
-        Key of :data:`CLOUD_KINDS`.
+        As for :func:`cloud_kind`.
     shape : tuple of int
         Rows and columns of the domain.
     gsd : float
@@ -159,7 +190,7 @@ def draw_layer(
     cover : float
         Share of the domain under cloud, 0 to 1.
     """
-    recipe = CLOUD_KINDS[kind]
+    recipe = cloud_kind(kind)
     radius = float(rng.uniform(*recipe.radius))
     thickness = recipe.thickness(rng, shape, gsd / 1000, cover)
     np.clip(thickness, 0, MAX_DEPTH, out=thickness)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .atmosphere import Atmosphere, Geometry
-from .clouds import CLOUD_KINDS
+from .clouds import cloud_kind
 from .fields import stream
 from .sensor import TRACK_AZIMUTH
 from .spec import SceneSpec
@@ -105,7 +105,7 @@ def draw_conditions(spec: SceneSpec) -> Conditions:
 
 
 def _plan(rng: np.random.Generator, kind: str, cover: float | None) -> LayerPlan:
-    recipe = CLOUD_KINDS[kind]
+    recipe = cloud_kind(kind)
     base, depth = float(rng.uniform(*recipe.base)), float(np.exp(rng.uniform(*np.log(recipe.depth))))
     drawn = float(rng.uniform(*recipe.cover))
     return LayerPlan(kind, base, depth, drawn if cover is None else cover)

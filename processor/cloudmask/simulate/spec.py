@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..bands import Level, parse_level
 from ..errors import UsageError
-from .clouds import CLOUD_KINDS
+from .clouds import CLOUD_KINDS, is_cloud_kind
 from .landcover import BIOMES
 from .spectra import SEASONS
 
@@ -30,7 +30,7 @@ class SceneSpec:
     season : str or None
         winter, spring, summer or autumn.
     clouds : tuple of str or None
-        Kinds of cloud layers, keys of :data:`cloudmask.simulate.clouds.CLOUD_KINDS`; () is a clear sky.
+        Kinds of cloud layers, as for :func:`cloudmask.simulate.clouds.cloud_kind`; () is a clear sky.
     cover : float or None
         Share of the scene under each layer, 0 to 1.
     sun_zenith, sun_azimuth : float or None
@@ -76,7 +76,7 @@ class SceneSpec:
         if self.biome is not None and self.biome not in BIOMES:
             raise UsageError(f"biome '{self.biome}' is unknown; expected one of {', '.join(BIOMES)}")
         for kind in self.clouds or ():
-            if kind not in CLOUD_KINDS:
+            if not is_cloud_kind(kind):
                 raise UsageError(f"cloud kind '{kind}' is unknown; expected {', '.join(CLOUD_KINDS)}")
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from . import sensor
 from .atmosphere import AEROSOL_HEIGHT, Atmosphere, BandAtmosphere, band_atmosphere, gas_transmittance
-from .clouds import CLOUD_KINDS, CloudLayer, draw_layer
+from .clouds import CloudLayer, cloud_kind, draw_layer
 from .conditions import Conditions
 from .fields import Array, stream
 from .optics import Fluxes, anisotropy, particle, two_stream
@@ -34,7 +34,7 @@ class StagedLayer:
     def __init__(self, spec: SceneSpec, conditions: Conditions, number: int) -> None:
         plan = conditions.layers[number]
         geometry, n = conditions.geometry, spec.size
-        recipe = CLOUD_KINDS[plan.kind]
+        recipe = cloud_kind(plan.kind)
         self._size = n
         middle = plan.base + 0.6 * plan.depth
         seen = offset(middle, geometry.view_zenith, geometry.view_azimuth, spec.gsd)

@@ -104,6 +104,7 @@ class AugmentSpec:
 class ScheduleSpec:
     """Length and pace of a run, and which weights are exported.
 
+    `optimiser` is ``adamw``, or ``muon`` for the kernels inside the net and AdamW for the rest.
     `select` is the epoch: ``best`` by the selection score, or the ``last``. With `anchor`, a share of the
     weights that the run started from (``--init``) is mixed in, which keeps what they knew and the run's data
     do not show (Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models").
@@ -113,6 +114,7 @@ class ScheduleSpec:
     steps: int = 200
     batch: int = 16
     crop: int = 192
+    optimiser: str = "adamw"
     rate: float = 2e-3
     weight_decay: float = 1e-2
     warmup: int = 100
@@ -310,6 +312,8 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         "an even number with loss.consistency",
         schedule.batch,
     )
+    known = schedule.optimiser in ("adamw", "muon")
+    _require(known, where, "schedule.optimiser", "adamw or muon", schedule.optimiser)
     _require(schedule.select in ("best", "last"), where, "schedule.select", "best or last", schedule.select)
     _require(0 <= schedule.anchor < 1, where, "schedule.anchor", "0 to 1, without 1", schedule.anchor)
     for spec in (*recipe.train, *recipe.validation, *recipe.scenes):

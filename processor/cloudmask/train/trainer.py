@@ -19,6 +19,7 @@ from .batches import Batch, Batches, Normalisation
 from .curves import draw_curves
 from .features import Indices
 from .losses import consistency_loss, distillation_loss, supervised_loss
+from .muon import Muon, Together
 from .net import UNet
 from .pool import PatchSet
 from .recipe import Recipe, recipe_from_dict, recipe_to_dict
@@ -59,7 +60,7 @@ class State:
 
     net: UNet
     average: UNet
-    optimiser: torch.optim.Optimizer
+    optimiser: Together
     normalisation: Normalisation
     epoch: int = 0
     best: float = -math.inf
@@ -196,7 +197,7 @@ class Trainer:
             value = loss.item()
             if not math.isfinite(value):
                 raise InputError(f"{self.folder}: the loss is {value} at step {step}; lower schedule.rate")
-            state.optimiser.zero_grad(set_to_none=True)
+            state.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(state.net.parameters(), 5.0)
             state.optimiser.step()
@@ -236,17 +237,30 @@ class Trainer:
         # Channels last is what matrix units want; mypy's stubs of Module.to do not know it.
         net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _optimiser(self, net: UNet) -> torch.optim.Optimizer:
+    def _optimiser(self, net: UNet) -> Together:
         schedule = self.recipe.schedule
         inner = {id(p) for part in net.encoder() for p in part.parameters()} | {id(net.absent)}
-        encoder = [p for p in net.parameters() if id(p) in inner]
-        rest = [p for p in net.parameters() if id(p) not in inner]
-        for p in encoder:
-            p.requires_grad_(not schedule.freeze_encoder)
-        groups: list[dict[str, Any]] = [{"params": rest, "factor": 1.0}]
-        if not schedule.freeze_encoder:
-            groups.append({"params": encoder, "factor": schedule.encoder_rate})
-        return torch.optim.AdamW(groups, schedule.rate, weight_decay=schedule.weight_decay)
+        # Muon is for what turns features into features; its authors leave the first and the last layer out.
+        ends = {id(p) for part in (net.stem, net.head) for p in part.parameters()}
+        plain: list[dict[str, Any]] = []
+        hidden: list[dict[str, Any]] = []
+        for within, factor in ((False, 1.0), (True, schedule.encoder_rate)):
+            params = [p for p in net.parameters() if (id(p) in inner) == within]
+            if within:
+                for p in params:
+                    p.requires_grad_(not schedule.freeze_encoder)
+                if schedule.freeze_encoder:
+                    continue
+            muon = [p for p in params if schedule.optimiser == "muon" and p.ndim == 4 and id(p) not in ends]
+            chosen = {id(p) for p in muon}
+            plain.append({"params": [p for p in params if id(p) not in chosen], "factor": factor})
+            if muon:
+                hidden.append({"params": muon, "factor": factor})
+        decay = schedule.weight_decay
+        parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(plain, schedule.rate, weight_decay=decay)]
+        if hidden:
+            parts.append(Muon(hidden, schedule.rate, weight_decay=decay))
+        return Together(parts)
 
     def save(self, state: State, name: str) -> None:
         """Write a checkpoint into the run folder."""
