@@ -9,14 +9,18 @@ from .card import ModelCard
 from .errors import ModelError
 
 
-def check_graph(path: Path, session: Any, card: ModelCard) -> tuple[list[str], str]:
-    """Compare the graph's inputs and output with the card; returns their names."""
+def check_graph(path: Path, session: Any, card: ModelCard, *, settled: bool = False) -> tuple[str, str]:
+    """Compare the graph's inputs and output with the card; returns the names of image input and output.
+
+    Of a graph with optional bands the second input must have been `settled`
+    (:func:`cloudmask.onnx_edit.settle_input`), or it is not what the card says.
+    """
     inputs, outputs = session.get_inputs(), session.get_outputs()
     expected = [
         "(n, bands, rows, cols)",
         *(["(n, bands), 1 where a band is absent"] if card.optional else []),
     ]
-    if len(inputs) != len(expected):
+    if len(inputs) + settled != len(expected):
         count = "one input" if len(expected) == 1 else "two inputs, since the card has optional bands,"
         raise ModelError(f"{path}: expected {count} {' and '.join(expected)}; found {len(inputs)}")
     for extra in inputs[1:]:
@@ -39,7 +43,7 @@ def check_graph(path: Path, session: Any, card: ModelCard) -> tuple[list[str], s
     if len(shape) != 4:
         raise ModelError(f"{path}: expected an output (n, classes, rows, cols), found {shape}")
     _check_axis(path, "output planes", shape[1], len(card.classes), "classes")
-    return [i.name for i in inputs], outputs[0].name
+    return inputs[0].name, outputs[0].name
 
 
 def _check_axis(path: Path, what: str, found: object, expected: int, key: str) -> None:

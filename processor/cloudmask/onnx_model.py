@@ -10,15 +10,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .card import METADATA_KEY, ModelCard, load_card, load_card_text
 from .errors import DeviceError, ModelError
+from .onnx_edit import open_sides, settle_input, tied_side
 from .onnx_graph import check_graph
-from .onnx_sides import open_sides, tied_side
 
 log = logging.getLogger(__name__)
 
@@ -121,34 +121,31 @@ class OnnxModel:
             raise ModelError(f"{path}: no such model file")
         if card is None and path.with_suffix(".json").is_file():
             card = load_card(path.with_suffix(".json"))
-        opened = None if card is None else _opened(path, card)
         self._device = resolve_device(device)
-        self._session = self._load(path, opened, device, threads)
         if card is None:
-            card = _card_inside(path, self._session)
-            opened = _opened(path, card)
-            if opened is not None:
-                self._session = self._load(path, opened, device, threads)
+            card = _card_inside(path, self._load(path, None, device, threads))
         _check_hash(path, card)
-        self._inputs, self._output = check_graph(path, self._session, card)
         self._card = card if bands is None else card.restricted(bands)
-        # Planes of the graph's first input that a batch brings, and the second input, if there is one.
+        # Planes of the graph's first input that a batch brings.
         self._places = [card.bands.index(b) for b in self._card.bands]
-        self._absent = np.array([[b not in self._card.bands for b in card.bands]], np.float32)
-        if opened is not None:
+        graph = _Graph.of(path, card, [b not in self._card.bands for b in card.bands])
+        self._session = self._load(path, graph.content, device, threads)
+        self._input, self._output = check_graph(path, self._session, card, settled=graph.settled)
+        self._planes = len(card.bands)
+        if graph.opened:
             self._try_another_side(path)
         log.info("model %s %s on %s", card.name, card.version, self._device)
 
-    def _load(self, path: Path, opened: bytes | None, wanted: str, threads: int) -> Any:
+    def _load(self, path: Path, content: bytes | None, wanted: str, threads: int) -> Any:
         try:
-            return _session(path, self._device, threads, opened)
+            return _session(path, self._device, threads, content)
         except DeviceError:
             if wanted != "auto" or self._device == "cpu":
                 raise
             # An installed provider whose driver is missing: auto falls back, and says so.
             log.warning("%s cannot be used on this machine; using the CPU", self._device)
             self._device = "cpu"
-            return _session(path, "cpu", threads, opened)
+            return _session(path, "cpu", threads, content)
 
     def _try_another_side(self, path: Path) -> None:
         """See that a graph exported for one side does with the smallest side its card allows."""
@@ -179,9 +176,9 @@ class OnnxModel:
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Class probabilities of normalised tiles; see :class:`cloudmask.model.Model`."""
-        feeds = self._feeds(batch)
+        full = self._filled(batch)
         try:
-            raw = self._run_bound(feeds) if self._device == "cuda" else self._run(feeds)
+            raw = self._run_bound(full) if self._device == "cuda" else self._run(full)
         except Exception as error:  # the runtime's own exception types are not public
             raise ModelError(
                 f"model {self._card.name} failed on a batch of shape {batch.shape} on {self._device}: "
@@ -194,46 +191,50 @@ class OnnxModel:
             )
         return self._card.probabilities(raw.astype(np.float32, copy=False))
 
-    def _feeds(self, batch: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
-        """Inputs of the graph by name: a band that is not at hand is zero, and said to be absent."""
-        count = self._absent.shape[1]
-        if len(self._places) < count:
-            full = np.zeros((batch.shape[0], count, *batch.shape[2:]), np.float32)
-            full[:, self._places] = batch
-            batch = full
-        feeds = {self._inputs[0]: batch}
-        if len(self._inputs) > 1:
-            feeds[self._inputs[1]] = np.repeat(self._absent, len(batch), axis=0)
-        return feeds
+    def _filled(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """All planes of the graph's input: a band that is not at hand is zero."""
+        if len(self._places) == self._planes:
+            return batch
+        full = np.zeros((batch.shape[0], self._planes, *batch.shape[2:]), np.float32)
+        full[:, self._places] = batch
+        return full
 
-    def _run(self, feeds: dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-        result: npt.NDArray[np.float32] = self._session.run([self._output], feeds)[0]
+    def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        result: npt.NDArray[np.float32] = self._session.run([self._output], {self._input: batch})[0]
         return result
 
-    def _run_bound(self, feeds: dict[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-        """Run with inputs and output bound, so that each crosses the bus once."""
+    def _run_bound(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run with input and output bound, so that each crosses the bus once."""
         binding = self._session.io_binding()
-        for name, values in feeds.items():
-            binding.bind_cpu_input(name, values)
+        binding.bind_cpu_input(self._input, batch)
         binding.bind_output(self._output, "cpu")
         self._session.run_with_iobinding(binding)
         result: npt.NDArray[np.float32] = binding.copy_outputs_to_cpu()[0]
         return result
 
 
-def _opened(path: Path, card: ModelCard) -> bytes | None:
-    """The file with its tile size left open, where the graph declares one and the card allows others."""
-    content = path.read_bytes()
-    try:
-        side = tied_side(content)
-        if side is None or card.tile.size == card.tile.multiple:
-            return None
-        return open_sides(content)
-    except ValueError:  # no ONNX file, or an odd one: the runtime says what is wrong with it
-        return None
+class _Graph(NamedTuple):
+    """What the runtime is given in place of a file, if anything, and in what it differs."""
+
+    content: bytes | None = None
+    opened: bool = False
+    settled: bool = False
+
+    @classmethod
+    def of(cls, path: Path, card: ModelCard, absent: Sequence[bool]) -> _Graph:
+        """Open the tile size where one is declared and the card allows others; settle absent bands."""
+        content = path.read_bytes()
+        try:
+            opened = tied_side(content) is not None and card.tile.size != card.tile.multiple
+            content = open_sides(content) if opened else content
+            if card.optional:
+                content = settle_input(content, [float(a) for a in absent])
+        except ValueError:  # no ONNX file, or an odd one: the runtime or the check says what is wrong with it
+            return cls()
+        return cls(content, opened, bool(card.optional)) if opened or card.optional else cls()
 
 
-def _session(path: Path, device: str, threads: int, opened: bytes | None = None) -> Any:
+def _session(path: Path, device: str, threads: int, content: bytes | None = None) -> Any:
     ort = runtime()
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -245,7 +246,7 @@ def _session(path: Path, device: str, threads: int, opened: bytes | None = None)
     if device == "openvino":
         provider = (provider, _openvino_settings(threads))
     try:
-        session = ort.InferenceSession(opened or str(path), sess_options=options, providers=[provider])
+        session = ort.InferenceSession(content or str(path), sess_options=options, providers=[provider])
     except Exception as error:  # the runtime's own exception types are not public
         if device != "cpu" and PROVIDERS[device] in str(error):
             raise DeviceError(f"device {device} cannot be used: {_first_line(error)}") from error

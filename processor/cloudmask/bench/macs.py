@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import ModelError, UsageError
+from ..onnx_edit import open_sides
 from ..onnx_model import runtime
-from ..onnx_sides import open_sides
 
 
 def import_onnx() -> Any:

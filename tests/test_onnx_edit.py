@@ -1,4 +1,4 @@
-"""Graphs exported for one tile size, opened for others."""
+"""Graphs exported for one tile size, opened for others; inputs that are settled."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from cloudmask.catalog import catalog
-from cloudmask.onnx_sides import open_sides, tied_side
+from cloudmask.onnx_edit import open_sides, settle_input, tied_side
 
 
 def network(rows, cols, *, listed=False):
@@ -33,6 +34,24 @@ def network(rows, cols, *, listed=False):
         value_info=[helper.make_tensor_value_info("inner", TensorProto.FLOAT, ["n", 2, rows, cols])],
     )
     return helper.make_model(graph, producer_name="a" * 300)
+
+
+def told(bands=3, kind=TensorProto.FLOAT):
+    """The image plus what a second input says of each band."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Unsqueeze", ["absent", "axes"], ["planes"]),
+            helper.make_node("Add", ["x", "planes"], ["y"]),
+        ],
+        "net",
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "rows", "cols"]),
+            helper.make_tensor_value_info("absent", kind, ["n", bands]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, "rows", "cols"])],
+        [numpy_helper.from_array(np.array([2, 3]), "axes")],
+    )
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
 
 
 def sizes(info):
@@ -75,6 +94,23 @@ def test_the_network_of_dlr():
     content = path.read_bytes()
     assert tied_side(content) == 256
     assert tied_side(open_sides(content)) is None
+
+
+def test_a_settled_input_is_a_weight():
+    content = settle_input(told().SerializeToString(), [0.0, 1.0, 0.25])
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert [i.name for i in model.graph.input] == ["x"]
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    image = np.zeros((2, 3, 4, 5), np.float32)
+    (result,) = session.run(None, {"x": image})
+    np.testing.assert_array_equal(result, image + np.array([0, 1, 0.25]).reshape(1, 3, 1, 1))
+
+
+@pytest.mark.parametrize("model", [told(4), told(kind=TensorProto.DOUBLE), network("h", "w")])
+def test_only_a_row_of_floats_can_be_settled(model):
+    with pytest.raises(ValueError, match="expected a second input"):
+        settle_input(model.SerializeToString(), [0.0, 1.0, 0.0])
 
 
 @given(st.binary(max_size=80))
