@@ -68,8 +68,8 @@ def run(recipe: Path, folder: Path, cache: Path) -> Row:
     }
 
 
-def _mean(values: Sequence[float]) -> float:
-    known = [v for v in values if not math.isnan(v)]
+def _mean(values: Sequence[float | None]) -> float:
+    known = [v for v in values if v is not None]
     return float(np.mean(known)) if known else math.nan
 
 

@@ -52,6 +52,8 @@ def test_a_patch_with_cloud_and_gaps_stay_as_they_are() -> None:
     labels[5, 5] = 3
     flood(np.random.default_rng(0), values, labels, BANDS, "L1C")
     assert np.array_equal(values, patch("L1C"))
+    flood(np.random.default_rng(0), values, np.full((64, 64), 255, np.uint8), BANDS, "L1C")  # who knows
+    assert np.array_equal(values, patch("L1C"))
     values[:, :, 30:] = np.nan
     values[1] = np.nan
     flood(np.random.default_rng(0), values, np.zeros((64, 64), np.uint8), BANDS, "L1C")

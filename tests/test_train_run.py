@@ -103,8 +103,9 @@ def test_run_folder_is_complete_and_learns(run: Path) -> None:
     assert curve(run)[-1] < curve(run)[0]
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_resumed_run_follows_the_same_curve(
-    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: str
 ) -> None:
     whole = Trainer._epoch
 
@@ -113,13 +114,17 @@ def test_resumed_run_follows_the_same_curve(
             raise KeyboardInterrupt
         return whole(self, state)  # type: ignore[arg-type]
 
-    recipe = write(tmp_path, data)
+    recipe = write(tmp_path, data, f'optimiser = "{optimiser}"')
+    assert main(["train", str(recipe), "-o", str(tmp_path / "run"), "-q"]) == 0
     monkeypatch.setattr(Trainer, "_epoch", killed)
     assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q"]) == 130
     monkeypatch.setattr(Trainer, "_epoch", whole)
     assert len(curve(tmp_path / "out")) == 1
     assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q", "--resume"]) == 0
-    assert curve(tmp_path / "out") == pytest.approx(curve(run), rel=1e-6)
+    assert curve(tmp_path / "out") == pytest.approx(curve(tmp_path / "run"), rel=1e-6)
+    state = load_checkpoint(tmp_path / "out" / "last.pt").data["optimiser"]
+    momentum = sum("momentum" in s for part in state for s in part["state"].values())
+    assert momentum == (5 if optimiser == "muon" else 0)  # kernels but for those of stem and head
 
 
 def test_run_is_neither_overwritten_nor_resumed_by_another_recipe(
@@ -255,6 +260,37 @@ def test_exports_of_a_recipe(data: Path, tmp_path: Path) -> None:
     assert (card.bands, card.rank) == (("B04", "B02"), 3)
 
 
+def test_a_finished_run_exports_again_with_another_operating_point(data: Path, tmp_path: Path) -> None:
+    path, out = write(tmp_path, data), tmp_path / "out"
+    text = path.read_text("utf-8")
+    for offsets, resume in (("[0.0, 0.0, 0.0, 0.0]", []), ("[0.0, 0.0, 0.0, 50.0]", ["--resume"])):
+        more = f'[[exports]]\nname = "a"\noffsets = {offsets}\nlimits = ["Night."]\n'
+        path.write_text(text + more, "utf-8")
+        assert main(["train", str(path), "-o", str(out), "-q", *resume]) == 0
+    assert len(curve(out)) == 3  # no more training
+    assert "50.0" in (out / "recipe.toml").read_text("utf-8")
+    assert json.loads((out / "recipe.json").read_text("utf-8"))["exports"][0]["offsets"][3] == 50
+    batch = np.random.default_rng(0).standard_normal((1, 4, 32, 32)).astype(np.float32)
+    assert (OnnxModel(out / "a.onnx", device="cpu").predict(batch).argmax(1) == 3).all()
+    card = json.loads((out / "a.json").read_text("utf-8"))
+    assert card["limits"] == ["Night."]
+    assert card["source"].endswith(f"epoch {load_checkpoint(out / 'best.pt').data['epoch']}")
+    dice = card["scores"]["validation_dice"]  # of the exported net, which calls everything cloud
+    assert dice["clear"] == 0
+    assert dice["cloud"] > 0
+
+
+def test_without_anything_to_choose_by_the_last_epoch_is_taken(data: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    text = path.read_text("utf-8")
+    path.write_text(text[: text.index("[[validation]]")], "utf-8")
+    out = tmp_path / "out"
+    assert main(["train", str(path), "-o", str(out), "-q"]) == 0
+    assert load_checkpoint(out / "best.pt").data["epoch"] == 3
+    assert "NaN" not in (out / "metrics.json").read_text("utf-8")
+    assert json.loads((out / "tiny.json").read_text("utf-8"))["scores"]["validation_dice"]["clear"] is None
+
+
 def test_int8_agrees_mostly_and_is_int8(run: Path, tmp_path: Path, data: Path) -> None:
     import onnx
 
@@ -310,18 +346,25 @@ def test_a_teacher_is_asked_only_where_it_is_right(run: Path) -> None:
     bands = ("B02", "B03", "B04", "B08", "B11")
     values = rng.uniform(0.05, 0.6, (5, 64, 64)).astype(np.float32)
     values[4] = np.nan
+    gap = values.copy()
+    gap[:, :9] = np.nan
     unknown = np.full((64, 64), 255, np.uint8)
     samples = [
         Sample("right", values, unknown, 20.0),
         Sample("too fine", values, unknown, 10.0),
         Sample("clear", values, np.zeros_like(unknown), 20.0),
+        Sample("clear with a gap", gap, np.where(np.isnan(gap).all(0), 255, 0).astype(np.uint8), 20.0),
         Sample("lacks a band", np.where(np.arange(5)[:, None, None] == 1, np.nan, values), unknown, 20.0),
     ]
-    teachers = (TeacherSpec(str(run / "tiny.onnx"), gsd=30.0),)
+    model = str(run / "tiny.onnx")
+    teachers = (TeacherSpec(model, gsd=60.0, weight=0.9), TeacherSpec(model, gsd=30.0, weight=0.2))
     right, *others = add_soft_labels(samples, bands, "L1C", teachers)
     assert right.soft is not None
     assert np.allclose(right.soft.sum(0), 1, atol=1e-4)
-    assert [s.soft is None for s in others] == [True, True, True]
+    assert right.trust == 0.2
+    assert [s.soft is None for s in others] == [True] * 4
+    # At 30 m, which no mask of a product has, it can be asked as well.
+    assert add_soft_labels([Sample("30 m", values, unknown, 30.0)], bands, "L1C", teachers)[0].trust == 0.2
 
 
 def test_classes_that_a_teacher_lacks_are_merged() -> None:

@@ -32,6 +32,7 @@ class Batch:
     labels: torch.Tensor
     soft: torch.Tensor | None
     groups: torch.Tensor
+    trust: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Batches:
         if spec.scale > 0:
             side = int(round(crop * np.exp(rng.uniform(-spec.scale, spec.scale)) / 2) * 2)
             side = min(side, recipe.patch)
-        values, labels, softs, groups, absent = [], [], [], [], []
+        values, labels, softs, groups, trust, absent = [], [], [], [], [], []
         views = 2 if recipe.loss.consistency > 0 else 1
         for _ in range(recipe.schedule.batch // views):
             sample = window(self._pick(rng), side, rng)
@@ -132,6 +133,7 @@ class Batches:
             labels.append(y)
             softs.append(soft)
             groups.append(sample.groups)
+            trust.append(sample.trust)
             absent.append(~keep)
         normalised = self.normalisation.apply(torch.from_numpy(np.stack(values)))
         normalised = augment.sharpen(rng, normalised, spec)
@@ -143,6 +145,7 @@ class Batches:
             labels=augment.zoom_labels(torch.from_numpy(np.stack(labels * views)), crop).long(),
             soft=_stack_soft(softs * views, side, crop),
             groups=torch.tensor(groups * views),
+            trust=torch.tensor(trust * views),
         )
 
     def stream(self, start: int, stop: int) -> Iterator[Batch]:
@@ -200,4 +203,5 @@ def window(sample: Sample, side: int, rng: np.random.Generator) -> Sample:
         sample.sun_azimuth,
         None if soft is None else copy(soft),
         sample.groups,
+        sample.trust,
     )

@@ -142,7 +142,7 @@ def model_card(
         "opset": OPSET,
         "licence": recipe.licence,
         "training_data": recipe.training_data or f"recipe {recipe.name}",
-        "source": f"cloudmask {__version__}, recipe {recipe.name}, epoch {checkpoint.data['best_epoch'] + 1}",
+        "source": f"cloudmask {__version__}, recipe {recipe.name}, epoch {checkpoint.data['epoch']}",
         "citation": recipe.citation,
         "rank": 0,
         "trained": datetime.date.today().isoformat(),

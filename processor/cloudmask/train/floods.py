@@ -17,7 +17,7 @@ from torch.nn import functional
 from ..bands import BAND_NAMES, BANDS, Level
 from ..simulate.atmosphere import Atmosphere, Geometry, band_atmosphere
 from ..simulate.spectra import MATERIALS
-from .sample import IGNORE, bands_there
+from .sample import bands_there, clear_by_labels
 
 _WATERS = ("water_lake", "water_humic", "water_turbid")
 """Keys of :data:`cloudmask.simulate.spectra.MATERIALS` that fields lie under."""
@@ -47,7 +47,7 @@ def flood(
     level : "L1C" or "L2A"
         Of `values`; at the top of the atmosphere the air's own light stays on.
     """
-    if not np.isin(labels, (0, IGNORE)).all():
+    if not clear_by_labels(values, labels):
         return
     cover = _areas(rng, labels.shape)
     cover *= np.float32(rng.uniform(0.4, 1.0))

@@ -103,7 +103,9 @@ def consistency_loss(logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor
     return 0.5 * ((ours.exp() - theirs.exp()) * (ours - theirs)).sum(1).mean()
 
 
-def distillation_loss(logits: torch.Tensor, soft: torch.Tensor, groups: torch.Tensor) -> torch.Tensor:
+def distillation_loss(
+    logits: torch.Tensor, soft: torch.Tensor, groups: torch.Tensor, trust: torch.Tensor
+) -> torch.Tensor:
     """Cross-entropy against a teacher on the classes that the teacher tells apart.
 
     Parameters
@@ -113,6 +115,8 @@ def distillation_loss(logits: torch.Tensor, soft: torch.Tensor, groups: torch.Te
         Teacher's probabilities, NaN where it says nothing.
     groups : int64 (N, 4)
         Group of each class; probabilities within one are added before they are compared.
+    trust : float32 (N,)
+        Weight of each patch's teacher.
 
     Returns
     -------
@@ -125,4 +129,4 @@ def distillation_loss(logits: torch.Tensor, soft: torch.Tensor, groups: torch.Te
     ours = torch.einsum("nchw,ncg->nghw", logits.softmax(1), merge)
     theirs = torch.einsum("nchw,ncg->nghw", soft.nan_to_num(0.0), merge)
     entropy = -(theirs * (ours + 1e-6).log()).sum(1)
-    return (entropy * known).sum() / known.sum()
+    return (entropy * known * trust[:, None, None]).sum() / known.sum()

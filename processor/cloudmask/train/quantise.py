@@ -90,7 +90,12 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
     finish(target, card)
     fast = OnnxModel(target, device="cpu")
     same = [float((full.predict(t[None]).argmax(1) == fast.predict(t[None]).argmax(1)).mean()) for t in check]
-    return float(np.mean(same))
+    agreement = float(np.mean(same))
+    if "scores" in card:
+        of = f"of {full.card.name}, from which this copy was made"
+        card["scores"] = {**card["scores"], "protocol": f"{of}: {card['scores']['protocol']}"}
+    finish(target, {**card, "agreement": {"with": full.card.name, "share": round(agreement, 5)}})
+    return agreement
 
 
 def tiles_for(card: ModelCard, bands: Sequence[str], patches: PatchSet) -> Iterator[Tile]:

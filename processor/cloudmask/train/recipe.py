@@ -161,6 +161,8 @@ class ExportSpec:
     offsets : tuple of float
         Added to the logits of clear, shadow, semi-transparent cloud, cloud: the operating point, chosen
         on development scenes. None means zero.
+    limits : tuple of str
+        What the model is known not to do well, for the card.
     """
 
     name: str
@@ -170,6 +172,7 @@ class ExportSpec:
     rank: int = 0
     int8: bool = False
     offsets: tuple[float, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..evaluate.references.registry import Selection, open_reference
 from .recipe import Recipe, SourceSpec
 from .sample import Sample, coarsen, labels_from_codes
@@ -30,6 +30,9 @@ class ReferencePatches:
     """
 
     def __init__(self, spec: SourceSpec, recipe: Recipe) -> None:
+        strange = sorted(set(spec.options) - {"split"})
+        if strange:
+            raise UsageError(f"{spec.path}: option '{strange[0]}' of a reference is unknown; known is split")
         split = str(spec.options.get("split", "train"))
         selection = Selection(split=split, level=recipe.level, limit=spec.count or None)
         self._scenes = open_reference(Path(spec.path), spec.format, selection)
@@ -38,6 +41,9 @@ class ReferencePatches:
             raise InputError(
                 f"{spec.path}: {without[0]} has labels but no imagery in the set; training needs both"
             )
+        other = [s.name for s in self._scenes if s.level != recipe.level]
+        if other:
+            raise InputError(f"{spec.path}: {other[0]} is not {recipe.level}, which the recipe trains on")
         self._bands, self._gsd = recipe.bands, recipe.gsd
 
     def __len__(self) -> int:

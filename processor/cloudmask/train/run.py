@@ -14,16 +14,18 @@ from typing import Any
 import torch
 
 from .. import __version__
+from ..classes import SURFACE_CLASSES
 from ..errors import DeviceError, OutputError, UsageError
-from ..onnx_model import OnnxModel
+from ..onnx_model import OnnxModel, file_hash
 from .batches import Batches
-from .export import export_model
+from .export import export_model, shift_logits
 from .pool import PatchSet
 from .quantise import quantise, tiles_for
 from .recipe import ExportSpec, Recipe, SourceSpec, load_recipe, recipe_to_dict
+from .scoring import score_scene, score_set
 from .simulation import fingerprint
 from .sources import Joined, open_source
-from .trainer import Trainer, load_checkpoint, write_text
+from .trainer import Checkpoint, Trainer, load_checkpoint, without_nan, write_text
 
 _INIT = "init.pt"
 _PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
@@ -94,7 +96,7 @@ def train(
     device = _device(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    _prepare(folder, recipe_path, recipe, device, resume)
+    _prepare(folder, recipe_path, recipe, device, init, resume)
     cache = settings.cache or folder / "pools"
 
     def open_all(specs: tuple[SourceSpec, ...], teach: bool) -> list[tuple[float, PatchSet]]:
@@ -137,11 +139,16 @@ def train(
         )
 
     trainer.run(state, report)
-    return _export(recipe, folder, training, scenes, say)
+    return _export(recipe, folder, training, validation, scenes, say)
 
 
 def _export(
-    recipe: Recipe, folder: Path, training: list[tuple[float, PatchSet]], scenes: PatchSet, say: Say
+    recipe: Recipe,
+    folder: Path,
+    training: list[tuple[float, PatchSet]],
+    validation: PatchSet,
+    scenes: PatchSet,
+    say: Say,
 ) -> Path:
     """Write the models of the epoch selected; returns the first."""
     best = load_checkpoint(folder / f"{recipe.schedule.select}.pt")
@@ -154,6 +161,8 @@ def _export(
             "rank": spec.rank,
             "version": recipe.version,
             **({"title": spec.title} if spec.title else {}),
+            "scores": _scores(best, spec, validation, scenes),
+            **({"limits": list(spec.limits)} if spec.limits else {}),
         }
         export_model(
             best,
@@ -181,6 +190,30 @@ def _export(
     return paths[0]
 
 
+def _scores(best: Checkpoint, spec: ExportSpec, validation: PatchSet, scenes: PatchSet) -> dict[str, Any]:
+    """What the card says: Dice on validation patches, false alarms and Dice on development scenes."""
+    net = best.net()
+    shift_logits(net, spec.offsets)
+    dice = score_set(net, best.normalisation, validation)
+    rows = score_scene(net, best.normalisation, scenes)
+    classes = [c.key for c in SURFACE_CLASSES]
+    return without_nan(
+        {
+            "protocol": "all bands; pooled Dice on the recipe's validation patches; for each development "
+            "scene of the recipe, the share of its clear ground called something else and Dice against its "
+            "labels",
+            "validation_dice": {c: dice[c] for c in classes},
+            "development": {
+                r["name"]: {
+                    **({"clear_called_otherwise": round(r["false"], 5)} if "false" in r else {}),
+                    **({"dice": {c: r["scores"][c] for c in classes}} if "scores" in r else {}),
+                }
+                for r in rows
+            },
+        }
+    )
+
+
 def _device(settings: Settings) -> str:
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise DeviceError("device cuda: PyTorch finds no CUDA device; use --device cpu")
@@ -189,11 +222,17 @@ def _device(settings: Settings) -> str:
     return settings.device
 
 
-def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, resume: bool) -> None:
+def _prepare(
+    folder: Path, recipe_path: Path, recipe: Recipe, device: str, init: Path | None, resume: bool
+) -> None:
     """Make the run folder and write into it what the run depends on."""
     if resume:
-        if not (folder / "last.pt").is_file():
-            raise UsageError(f"{folder}: nothing to resume: no last.pt")
+        if load_checkpoint(folder / "last.pt").differs_from(recipe):
+            raise UsageError(
+                f"{folder}: holds a run of another recipe; use a new folder, or the recipe of this run (its "
+                "[[exports]] may be others)"
+            )
+        _write_recipe(folder, recipe_path, recipe)
         return
     if (folder / "last.pt").exists():
         raise UsageError(f"{folder}: holds a run already; go on with --resume, or name a new folder")
@@ -201,8 +240,7 @@ def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, resum
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot make the run folder: {error.strerror}") from error
-    write_text(folder / "recipe.toml", recipe_path.read_text("utf-8"))
-    write_text(folder / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1))
+    _write_recipe(folder, recipe_path, recipe)
     versions = {"cloudmask": __version__, "simulator": fingerprint(), "python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -215,4 +253,13 @@ def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, resum
         "system": sys.platform,
         "threads": torch.get_num_threads(),
     }
-    write_text(folder / "versions.json", json.dumps({"versions": versions, "machine": machine}, indent=1))
+    facts: dict[str, Any] = {"versions": versions, "machine": machine}
+    if init is not None and init.is_file():
+        facts["init"] = {"file": init.name, "sha256": file_hash(init)}
+    write_text(folder / "versions.json", json.dumps(facts, indent=1))
+
+
+def _write_recipe(folder: Path, recipe_path: Path, recipe: Recipe) -> None:
+    """The recipe as it was written, and with every default."""
+    write_text(folder / "recipe.toml", recipe_path.read_text("utf-8"))
+    write_text(folder / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1))

@@ -38,6 +38,8 @@ class Sample:
     groups : tuple of int
         Group of each class that the teacher tells apart, ``(0, 1, 2, 2)`` for one that knows one
         kind of cloud.
+    trust : float
+        Weight of what the teacher says.
     """
 
     name: str
@@ -47,11 +49,20 @@ class Sample:
     sun_azimuth: float = float("nan")
     soft: FloatArray | None = None
     groups: tuple[int, ...] = tuple(range(len(SURFACE_CLASSES)))
+    trust: float = 0.0
 
 
 def bands_there(values: FloatArray) -> npt.NDArray[np.bool_]:
     """Which bands of (bands, rows, cols) have any value (bool (bands,))."""
     return np.asarray(np.isfinite(values).any(axis=(1, 2)), np.bool_)
+
+
+def clear_by_labels(values: FloatArray, labels: ByteArray) -> bool:
+    """Whether all pixels of (bands, rows, cols) that have data are labelled clear, and there are any."""
+    if not np.isin(labels, (0, IGNORE)).all() or not (labels == 0).any():
+        return False
+    unsure = labels == IGNORE
+    return bool(np.isnan(values[:, unsure]).all())
 
 
 def labels_from_codes(codes: npt.NDArray[np.integer]) -> ByteArray:

@@ -54,7 +54,8 @@ def scores_from(matrix: npt.NDArray[np.int64]) -> dict[str, float]:
     four = matrix[np.ix_(_CODES, _CODES)]
     per_class = dice(four)
     out = {c.key: _plain(v) for c, v in zip(SURFACE_CLASSES, per_class, strict=True)}
-    out["mean"] = _plain(float(np.nanmean(per_class)))
+    known = per_class[~np.isnan(per_class)]
+    out["mean"] = _plain(float(known.mean()) if known.size else math.nan)
     out["accuracy"] = _plain(float(np.trace(four) / max(1, four.sum())))
     out["pixels"] = float(four.sum())
     return out
@@ -83,9 +84,13 @@ def score_scene(net: UNet, normalisation: Normalisation, patches: PatchSet) -> l
 
 
 def selection_score(validation: dict[str, float], scenes: Sequence[dict[str, Any]]) -> float:
-    """Figure that picks the best epoch: mean Dice less mean false alarms, at most .2 a scene."""
+    """Figure that picks the best epoch: mean Dice less mean false alarms, at most .2 a scene.
+
+    What there is no data for does not count.
+    """
     false = [min(0.2, row["false"]) for row in scenes if "false" in row]
-    return validation.get("mean", 0.0) - (float(np.mean(false)) if false else 0.0)
+    mean = validation["mean"]
+    return (0.0 if math.isnan(mean) else mean) - (float(np.mean(false)) if false else 0.0)
 
 
 def _plain(value: float) -> float:

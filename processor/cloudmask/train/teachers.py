@@ -16,7 +16,7 @@ from ..model import Model
 from ..options import Options
 from ..pipeline import predict
 from .recipe import TeacherSpec
-from .sample import FloatArray, Sample
+from .sample import FloatArray, Sample, clear_by_labels
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ def add_soft_labels(
     out = []
     for sample in samples:
         soft: FloatArray | None = None
-        groups = sample.groups
-        taught = bool((sample.labels != 0).any())
+        groups, trust = sample.groups, 0.0
+        taught = not clear_by_labels(sample.values, sample.labels)
         for model, spec in models if taught else []:
             soft = _ask(model, spec, sample, bands, level)
             if soft is not None:
-                groups = class_groups(model.card.classes)
+                groups, trust = class_groups(model.card.classes), spec.weight
                 break
-        out.append(dataclasses.replace(sample, soft=soft, groups=groups))
+        out.append(dataclasses.replace(sample, soft=soft, groups=groups, trust=trust))
     return out
 
 
@@ -74,5 +74,5 @@ def _ask(
     source = ArraySource(
         sample.values[there], [bands[i] for i in there], gsd=sample.gsd, level=level, name=sample.name
     )
-    mask = predict(source, model, Options(resolution=int(sample.gsd), probabilities=True))
+    mask = predict(source, model, Options(probabilities=True), out_gsd=sample.gsd)
     return mask.probabilities

@@ -129,7 +129,7 @@ class Trainer:
         """
         path = self.folder / "last.pt"
         donor = load_checkpoint(path)
-        if donor.recipe != self.recipe:
+        if donor.differs_from(self.recipe):
             raise UsageError(f"{path}: made with another recipe; use a new folder, or the recipe of this run")
         net = build_net(self.recipe, donor.normalisation)
         self._place(net)
@@ -154,7 +154,7 @@ class Trainer:
         """Train to the end of the schedule, or until patience runs out."""
         schedule = self.recipe.schedule
         self.batches.normalisation = state.normalisation
-        while state.epoch < schedule.epochs:
+        while state.epoch < schedule.epochs and not self._tired(state):
             loss = self._epoch(state)
             validation = score_set(state.average, state.normalisation, self.validation)
             scenes = score_scene(state.average, state.normalisation, self.scenes)
@@ -170,16 +170,19 @@ class Trainer:
             }
             state.history.append(row)
             state.epoch += 1
-            if score > state.best:
+            # Where there is nothing to choose by, the last is the best.
+            if score > state.best or not (len(self.validation) or len(self.scenes)):
                 state.best, state.best_epoch = score, state.epoch - 1
                 self.save(state, "best.pt")
             self.save(state, "last.pt")
-            write_text(self.folder / "metrics.json", json.dumps(state.history, indent=1))
+            write_text(self.folder / "metrics.json", json.dumps(without_nan(state.history), indent=1))
             draw_curves(state.history, self.folder / "curves.png")
             report(row)
-            if schedule.patience and state.epoch - 1 - state.best_epoch >= schedule.patience:
-                break
         return state
+
+    def _tired(self, state: State) -> bool:
+        patience = self.recipe.schedule.patience
+        return bool(patience and state.epoch - 1 - state.best_epoch >= patience)
 
     def _epoch(self, state: State) -> float:
         schedule = self.recipe.schedule
@@ -218,8 +221,8 @@ class Trainer:
             loss = loss + spec.consistency * consistency_loss(logits[:half], logits[half:])
         if batch.soft is not None and self.recipe.teachers:
             soft = batch.soft.to(self.device)
-            weight = self.recipe.teachers[0].weight
-            loss = loss + weight * distillation_loss(logits, soft, batch.groups.to(self.device))
+            groups, trust = batch.groups.to(self.device), batch.trust.to(self.device)
+            loss = loss + distillation_loss(logits, soft, groups, trust)
         return loss
 
     def _follow(self, state: State, step: int) -> None:
@@ -301,6 +304,10 @@ class Checkpoint:
         net = build_net(self.recipe, self.normalisation)
         net.load_state_dict(self.data["average"])
         return net.eval()
+
+    def differs_from(self, recipe: Recipe) -> bool:
+        """Whether a run of the recipe would go another way; what is exported at its end does not matter."""
+        return replace(self.recipe, exports=recipe.exports) != recipe
 
     def blended(self, anchor: Checkpoint, share: float) -> Checkpoint:
         """Give the checkpoint with a share of another's averaged weights mixed in.
@@ -403,6 +410,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"{path}: expected a checkpoint of 'cloudmask train', found: {reason}") from error
+
+
+def without_nan(value: Any) -> Any:
+    """The same value of JSON with null for what is not a number, which JSON has no word for."""
+    if isinstance(value, dict):
+        return {k: without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_text(path: Path, text: str) -> None:
