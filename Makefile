@@ -32,15 +32,17 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Simulate, train a tiny network, export it, mask with it, and ask for more than a constant could reach.
+# What needs PyTorch: the tests of training, and simulate, train a tiny network, export it, mask with it, and ask
+# for more than a constant could reach.
 train-smoke: install
 	$(BIN)/python -m pip install --quiet $(TORCH) && $(BIN)/python -m pip install --quiet --editable '.[train]'
-	$(BIN)/python -m pytest -q tests/test_train_smoke.py
+	$(BIN)/python -m pytest -q tests/test_train_*.py
 
-# Score and rewrite the table in README.md; ../shared/data holds the real imagery where there is any.
+# Score, measure speed, and rewrite the tables in README.md; ../shared/data holds the real imagery where there is any.
 scores: install
-	$(BIN)/python -m pip install --quiet --editable '.[evaluate]'
+	$(BIN)/python -m pip install --quiet --editable '.[evaluate,bench]'
 	$(BIN)/python benchmarks/scores.py
+	$(BIN)/python benchmarks/speeds.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info processor/*.egg-info

@@ -1,11 +1,12 @@
 """Score a model against the other masks on the real scenes that training never saw, and draw them all.
 
-    python benchmarks/kept_apart.py MODEL.onnx -o FOLDER [--split kept|development] [--level L1C|L2A]
+    python benchmarks/kept_apart.py MODEL.onnx -o FOLDER [--split kept|development|training] [--level L1C|L2A]
 
 The split is that of docs/training.md. Scenes are averaged to 20 m; labels are "draft" (by difference from
-the clear date, sure pixels only) or "clear by eye". Writes ``evaluate``'s report, ``clear.json`` with the
-share of every clear scene that each mask calls something else, and ``sheet.png``: true colour, the
-model, DLR's network, the labels.
+the clear date, sure pixels only) or "clear by eye". Writes ``evaluate``'s report, ``scenes.json`` with, for
+every scene, the share of clear ground that each mask calls something else and the Dice of cloud of either kind
+and of shadow, and ``sheet.png``: true colour, the model, DLR's network, the labels. Of the scenes that were
+trained on there is the sheet alone: scores on them would say nothing.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import rasterio
 from cloudmask import mask_array
 from cloudmask.bands import LEVEL_BANDS, Level
 from cloudmask.classes import COLOURS, CloudClass
+from cloudmask.errors import CloudMaskError
 from cloudmask.train.arrays import read_arrays
 from cloudmask.train.recipe import SourceSpec
 from cloudmask.train.sample import Sample, bands_there, codes_from_labels
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 PAIRS = ("5254", "5278", "6317", "6553", "2729")
+TRAINED = ("2266", "3968", "4065", "4294", "4433", "7657")
 WINTER = "sen12mscr_ROIs2017_winter_112_p797_s2"
 Entry = tuple[str, str]
 """File (``name.npz`` or ``name.npz:array``) and kind of labels (see cloudmask.train.arrays)."""
@@ -50,8 +53,20 @@ SPLITS: dict[tuple[str, str], list[Entry]] = {
         ("dsen2_S2A_MSIL1C_20170527_T33UUB.npz", "clear"),
         ("dsen2_S2B_MSIL1C_20171022_T49JGM.npz", "clear"),
     ],
+    ("training", "L1C"): [
+        ("pairs/316.npz", "none"),
+        *((f"pairs/{n}.npz{date}", "none") for n in TRAINED for date in ("", ":clear")),
+        ("pairs/4438.npz:clear", "none"),
+        ("copernicusfm_T60HWB_20201002.npz", "none"),
+        ("eolearn_reference_scenes.npz", "none"),
+    ],
+    ("training", "L2A"): [("mdebris_limassol.npz", "none")],
     ("kept", "L2A"): [("eotdl_Boadella_20200128.npz", "clear")],
     ("development", "L2A"): [],
+}
+GROUPS = {
+    "cloud": [int(CloudClass.SEMI_TRANSPARENT_CLOUD), int(CloudClass.CLOUD)],
+    "shadow": [int(CloudClass.CLOUD_SHADOW)],
 }
 GSD = 20.0
 SIDE = 256
@@ -101,6 +116,27 @@ def write_pairs(folder: Path, split: str, level: Level) -> None:
     (folder / "MANIFEST.json").write_text(json.dumps(manifest), "utf-8")
 
 
+def scores(sample: Sample, masks: dict[str, Image]) -> dict[str, dict[str, float | int]]:
+    """Of each mask, against the labels of 20 m: false alarms on clear ground, Dice of cloud and of shadow."""
+    truth = codes_from_labels(sample.labels)
+    known = truth != int(CloudClass.UNDEFINED)
+    clear = truth == int(CloudClass.CLEAR)
+    out: dict[str, dict[str, float | int]] = {}
+    for name, mask in masks.items():
+        row: dict[str, float | int] = {"pixels": int(known.sum())}
+        if clear.any():
+            row["clear_called_otherwise"] = round(float((mask[clear] != int(CloudClass.CLEAR)).mean()), 5)
+        for word, members in GROUPS.items():
+            found, there = np.isin(mask, members) & known, np.isin(truth, members)
+            if there.any():
+                row[f"{word}_dice"] = round(
+                    2 * int((found & there).sum()) / int(found.sum() + there.sum()), 4
+                )
+                row[f"{word}_pixels"] = int(there.sum())
+        out[name] = row
+    return out
+
+
 def panel(image: Image) -> Image:
     """An image of any size as one of SIDE pixels, by whole steps."""
     longest = max(image.shape[:2])
@@ -135,30 +171,31 @@ def main() -> None:
     )
     parser.add_argument("model")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--split", choices=["kept", "development"], default="kept")
+    parser.add_argument("--split", choices=["kept", "development", "training"], default="kept")
     parser.add_argument("--level", choices=["L1C", "L2A"], default="L1C")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     level: Level = arguments.level
     scenes = load(arguments.split, level)
     palette = np.array([COLOURS[c] for c in CloudClass], np.uint8)
-    rows, false = [], []
+    rows, table = [], []
     for kind, sample in scenes:
         masks = {}
         for name, model in (("ours", arguments.model), ("dlr", dlr(sample, level))):
             try:
                 masks[name] = classes(sample, level, model)
-            except Exception as error:  # bands that this model cannot do without
+            except CloudMaskError as error:  # bands that this model cannot do without
                 print(f"{sample.name}: {name}: {error}", file=sys.stderr)
-        if kind == "clear":
-            share = {n: round(float((m != int(CloudClass.CLEAR)).mean()), 5) for n, m in masks.items()}
-            false.append({"scene": sample.name, **share})
+        if kind != "none":
+            table.append({"scene": sample.name, "labels": kind, **scores(sample, masks)})
         blank = np.zeros(sample.labels.shape, np.uint8)
         codes = [masks.get("ours", blank), masks.get("dlr", blank), codes_from_labels(sample.labels)]
         pictures = [true_colour(sample, level), *(palette[c] for c in codes)]
         rows.append(np.concatenate([panel(p) for p in pictures], axis=1))
     write_sheet(arguments.output / "sheet.png", rows)
-    (arguments.output / "clear.json").write_text(json.dumps(false, indent=1), "utf-8")
+    if arguments.split == "training":
+        return
+    (arguments.output / "scenes.json").write_text(json.dumps(table, indent=1), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
         write_pairs(Path(folder), arguments.split, level)
         others = "ukis-csmask,s2cloudless" if level == "L1C" else "ukis-csmask"

@@ -93,3 +93,5 @@ def test_shipped_recipes_are_valid() -> None:
     folder = Path(__file__).parent.parent / "recipes"
     recipes = [load_recipe(p) for p in sorted(folder.rglob("*.toml"))]
     assert {r.name for r in recipes} >= {"smoke", "cloudmask-l1c"}
+    records = list((folder.parent / "docs" / "records").rglob("recipe.toml"))
+    assert {load_recipe(p).level for p in records} == {"L1C", "L2A"}

@@ -93,6 +93,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                     Headline("Mean Dice, 3 classes", "three-class", "pooled", "mean_dice"),
                     Headline("Dice cloud", "cloud", "pooled", "dice", "cloud"),
                     Headline("Dice shadow", "cloud-shadow", "pooled", "dice", "cloud_shadow"),
+                    _dice("semi_transparent_cloud", "semi-transparent"),
                     Headline("BA cloud", "cloud", "pooled", "balanced_accuracy", "cloud"),
                     Headline("BA clear", "valid", "pooled", "balanced_accuracy", "clear"),
                 ),
