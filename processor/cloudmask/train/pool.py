@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import InputError, OutputError
+from ..onnx_model import file_hash
 from .recipe import Recipe, SourceSpec
 from .sample import Sample
 from .simulation import Job, fingerprint, simulate_patch
@@ -95,19 +96,32 @@ class DiskPool:
 
 
 def pool_folder(root: Path, recipe: Recipe, spec: SourceSpec) -> Path:
-    """Where the pool of a simulation lies: named by everything but the seed that pixels depend on."""
+    """Where the pool of a simulation lies: named by everything but the seed that pixels depend on.
+
+    Raises
+    ------
+    InputError
+        If a clear scene is not there.
+    """
     key = {
         "bands": recipe.bands,
         "level": recipe.level,
         "gsd": recipe.gsd,
         "patch": recipe.patch,
         "path": spec.path,
-        "files": spec.files,
+        "files": [_content(Path(spec.path) / f.partition(":")[0], f) for f in spec.files],
         "options": dict(spec.options),
         "simulator": fingerprint(),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     return root / f"pool-{digest}"
+
+
+def _content(path: Path, named: str) -> list[str]:
+    try:
+        return [named, file_hash(path)]
+    except OSError as error:
+        raise InputError(f"{path}: cannot read the clear scene: {error.strerror}") from error
 
 
 def jobs_of(recipe: Recipe, spec: SourceSpec) -> list[Job]:

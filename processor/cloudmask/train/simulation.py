@@ -25,6 +25,8 @@ _PROCEDURAL = "procedural"
 _CLEAR = "clear"
 _SKIES = "skies"
 _GROUND = "surface_level"
+_DRAWING = ("arrays.py", "turns.py")
+"""Modules beside this one that draw the ground."""
 _SCENE_KEYS = ("clouds", "cover", "season", "aerosol")
 
 
@@ -132,10 +134,10 @@ def _clear_scenes(files: tuple[str, ...], level: Level, gsd: float) -> list[Floa
 
 @lru_cache(maxsize=1)
 def fingerprint() -> str:
-    """Hash of the simulator's code that makes pixels, so that no pool outlives the physics in it."""
-    folder = Path(simulate.__file__).parent
+    """Hash of the code that makes pixels, so that no pool outlives the physics in it."""
+    folder, here = Path(simulate.__file__).parent, Path(__file__)
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in (*sorted(folder.glob("*.py")), here, *(here.with_name(n) for n in _DRAWING)):
         if not path.name.startswith("safe_"):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
