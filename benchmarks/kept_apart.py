@@ -5,8 +5,8 @@
 The split is that of docs/training.md. Scenes are averaged to 20 m; labels are "draft" (by difference from
 the clear date, sure pixels only) or "clear by eye". Writes ``evaluate``'s report, ``scenes.json`` with, for
 every scene, the share of clear ground that each mask calls something else and the Dice of cloud of either
-kind and of shadow, and ``sheet.png``: true colour, the model, DLR's network, the labels. Of the scenes that were
-trained on there is the sheet alone: scores on them would say nothing.
+kind and of shadow, and ``sheet.png``: true colour, the model, DLR's network, the labels. Of the scenes
+that were trained on there is the sheet alone: scores on them would say nothing.
 """
 
 from __future__ import annotations

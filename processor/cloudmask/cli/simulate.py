@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .. import __version__
 from ..bands import LEVELS, RESOLUTIONS, Level
-from ..errors import OutputError
+from ..errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from ..simulate.ground import ClearScene
+    from ..simulate.spec import SceneSpec
 
 FULL = 10980
 TILE = "T35VLG"
@@ -53,6 +59,34 @@ class Size(click.ParamType):  # type: ignore[type-arg]
 @click.option("--sun-zenith", type=click.FloatRange(0, 85), help="Degrees; drawn by default.")
 @click.option("--biome", help="Kind of ground, such as coast or farmland; drawn by default.")
 @click.option(
+    "--ground",
+    metavar="PRODUCT|NPZ",
+    help="Clear scene to put the clouds over: a product, or an .npz file with x (rows, cols, bands), bands "
+    "and gsd. A square of it is drawn by the seed. Procedural by default.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("safe", "arrays")),
+    default="safe",
+    show_default=True,
+    help="A product, or .npz files with all that is known of the scene, as 'cloudmask train' reads them.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="With --format arrays: scenes to make, of this seed and the next ones.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="With --format arrays: processes; 0 simulates in this one.",
+)
+@click.option(
     "--nodata",
     type=click.FloatRange(0, 1),
     default=0.08,
@@ -78,6 +112,10 @@ def command(
     cover: float | None,
     sun_zenith: float | None,
     biome: str | None,
+    ground: str | None,
+    form: str,
+    count: int,
+    workers: int,
     nodata: float,
     truth_resolution: str,
     zipped: bool,
@@ -85,11 +123,13 @@ def command(
 ) -> int:
     """Write a synthetic SAFE product with clouds and shadows, and beside it their truth.
 
-    The truth is <product>_truth.tif with the codes of the mask. Both paths are printed.
+    The truth is <product>_truth.tif with the codes of the mask. Both paths are printed. With --format
+    arrays, files simulated_<level>_<seed>.npz hold pixels of 20 m and their truth.
     """
     from ..atomic import AtomicOutputs
     from ..geotiff import auxiliary_path, write_classes
     from ..grid import Grid
+    from ..simulate.ground import ClearScene
     from ..simulate.product import ProductScene
     from ..simulate.safe_naming import Baseline, ProductNames
     from ..simulate.safe_tile import tile_grid
@@ -100,15 +140,17 @@ def command(
     spec = SceneSpec(
         seed, level, size // 2, 20.0, biome=biome, clouds=kinds, cover=cover, sun_zenith=sun_zenith
     )
+    surface = None if ground is None else ClearScene(ground)
+    if form == "arrays":
+        return _write_arrays(out_dir, spec, surface, count, workers, overwrite)
+    if count > 1 or workers:
+        raise UsageError("--count and --workers: products are made one at a time; add --format arrays")
     names = ProductNames("S2A", level, Baseline.parse(baseline, level), TILE, SENSING_TIME)
     product = out_dir / (f"{names.stem}.zip" if zipped else names.product)
     truth = out_dir / f"{names.stem}_truth.tif"
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out_dir}: cannot make this folder ({error.strerror})") from error
+    _make(out_dir)
     with AtomicOutputs([product, truth, auxiliary_path(truth)], overwrite=overwrite) as outputs:
-        scene = ProductScene(spec, edge=nodata)
+        scene = ProductScene(spec, edge=nodata, surface=None if surface is None else surface(spec))
         write_safe(scene, outputs.path(product).parent, baseline=baseline, tile=TILE, zip=zipped)
         gsd = int(truth_resolution)
         tile = tile_grid(TILE, size)
@@ -117,4 +159,29 @@ def command(
         write_classes(outputs.path(truth), scene.truth(gsd), grid, tags)
     click.echo(product)
     click.echo(truth)
+    return 0
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make this folder ({error.strerror})") from error
+
+
+def _write_arrays(
+    folder: Path, spec: SceneSpec, surface: ClearScene | None, count: int, workers: int, overwrite: bool
+) -> int:
+    from ..atomic import AtomicOutputs, check_targets
+    from ..simulate.arrays import write_arrays
+    from ..simulate.streaming import simulate_scenes
+
+    specs = [replace(spec, seed=spec.seed + i) for i in range(count)]
+    targets = [folder / f"simulated_{s.level}_{s.seed}.npz" for s in specs]
+    _make(folder)
+    check_targets(targets, overwrite)
+    for target, scene in zip(targets, simulate_scenes(specs, surface, workers=workers), strict=True):
+        with AtomicOutputs([target], overwrite=overwrite) as outputs:
+            write_arrays(outputs.path(target), scene)
+        click.echo(target)
     return 0

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ..bands import BANDS, LEVEL_BANDS, Level
 from ..classes import CloudClass
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from . import sensor
 from .conditions import draw_conditions
 from .fields import Array, block_mean, power_law, stream
@@ -19,6 +19,7 @@ from .landcover import draw_surface
 from .processor import Processor
 from .render import Stage
 from .spec import SceneSpec
+from .surfaces import Surface
 from .truth import Thresholds, classify
 
 SIMULATED_GSD = 20
@@ -45,14 +46,25 @@ class ProductScene:
         Share of the product's width that the swath leaves empty at half height; 0 fills the tile.
     thresholds : Thresholds, optional
         Limits between the classes of the truth.
+    surface : Surface, optional
+        Ground with all bands of the level at 20 m; procedural by default.
 
     Raises
     ------
     UsageError
         If size or sampling distance do not fit a product.
+    InputError
+        If the ground lacks a band, or has gaps.
     """
 
-    def __init__(self, spec: SceneSpec, *, edge: float = 0.08, thresholds: Thresholds | None = None) -> None:
+    def __init__(
+        self,
+        spec: SceneSpec,
+        *,
+        edge: float = 0.08,
+        thresholds: Thresholds | None = None,
+        surface: Surface | None = None,
+    ) -> None:
         if spec.gsd != SIMULATED_GSD or spec.size % 3:
             raise UsageError(
                 f"product: expected a specification at {SIMULATED_GSD} m and a size that is a multiple of 3, "
@@ -63,8 +75,16 @@ class ProductScene:
         self._conditions = draw_conditions(spec)
         shape = (spec.size, spec.size)
         conditions = self._conditions
-        surface = draw_surface(spec.seed, shape, spec.gsd, conditions.season, conditions.geometry, spec.biome)
+        if surface is None:
+            surface = draw_surface(
+                spec.seed, shape, spec.gsd, conditions.season, conditions.geometry, spec.biome
+            )
         self._stage = Stage(spec, self._conditions, surface)
+        lacking = [b for b in LEVEL_BANDS[spec.level] if not self._stage.has(b)]
+        if lacking:
+            raise InputError(f"the ground lacks {', '.join(lacking)}, without which there is no product")
+        if surface.missing() is not None:
+            raise InputError("the ground has pixels without data; another seed takes another part of it")
         self._processor = Processor(spec, self._conditions)
 
     @property
