@@ -208,6 +208,11 @@ def test_cloudsen12_plus_taco(tmp_path):
     assert (scene.labels[:, :3] == int(CloudClass.UNDEFINED)).all()
     decoded = np.array([1, 4, 3, 2], np.uint8)[kept]
     assert np.array_equal(scene.labels[:13, 3:], decoded[:13, 3:])
+    more = [(facts, np.full((15, 16, 16), 2500, np.uint16), labels) for facts, _, labels in samples]
+    write_taco(tmp_path / "cloudsen12-l2a.0000.part.taco", more)
+    both = open_reference(tmp_path, "cloudsen12", Selection())
+    assert sorted((s.name, s.level) for s in both) == [("sample0_L1C", "L1C"), ("sample0_L2A", "L2A")]
+    assert [s.name for s in open_reference(tmp_path, "cloudsen12", Selection(level="L2A"))] == ["sample0"]
 
 
 def test_cloudsen12_plus_mlstac(tmp_path):

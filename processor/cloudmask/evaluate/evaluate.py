@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..atomic import AtomicOutputs, check_targets
 from ..errors import OutputError
+from ..onnx_model import thread_count
 from .bootstrap import BootstrapSettings
 from .document import make_document, to_json
 from .masks.registry import parse_masks
@@ -83,7 +84,7 @@ def evaluate(request: Request, progress: Progress | None = None) -> tuple[Json, 
         masks,
         tolerance=request.tolerance,
         pictures=request.pictures,
-        threads=max(request.threads, 1),
+        threads=thread_count(request.threads),
         progress=progress,
     )
     document = make_document(

@@ -136,8 +136,9 @@ def _image(path: Path | str, level: Level) -> Image:
 
 def _from_taco(tacos: list[Path], selection: Selection) -> Iterator[Scene]:
     found: dict[Path, tuple[Path, Sample]] = {}
+    levels = set()
     for file in tacos:
-        level = "L2A" if "l2a" in file.name.lower() else "L1C"
+        level = _taco_level(file)
         if selection.level is not None and level != selection.level:
             continue
         for sample in read_taco(file):
@@ -147,20 +148,26 @@ def _from_taco(tacos: list[Path], selection: Selection) -> Iterator[Scene]:
             )
             if facts.get("label_type", "high") == "high" and selection.split in ("all", split):
                 found[Path(f"{sample.name}_{level}")] = (file, sample)
+                levels.add(level)
     for key in spread(list(found), selection.limit):
         file, sample = found[key]
-        yield _taco_scene(file, sample)
+        # Where a folder holds both levels of a place, its name alone would not tell them apart.
+        yield _taco_scene(file, sample, key.name if len(levels) > 1 else sample.name)
 
 
-def _taco_scene(file: Path, sample: Sample) -> Scene:
-    level: Level = "L2A" if "l2a" in file.name.lower() else "L1C"
+def _taco_level(file: Path) -> Level:
+    return "L2A" if "l2a" in file.name.lower() else "L1C"
+
+
+def _taco_scene(file: Path, sample: Sample, name: str) -> Scene:
+    level = _taco_level(file)
     if len(sample.items) < 2:
         raise InputError(
             f"{file}: sample {sample.name}: expected an image and a label, found {len(sample.items)} item"
         )
     real = sample.facts.get("real_proj_shape")
     return _padded_scene(
-        sample.name,
+        name,
         str(sample.facts.get("roi_id", sample.name)),
         sample.items,
         None if real is None else int(real),
