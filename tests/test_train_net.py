@@ -11,8 +11,8 @@ from cloudmask.train import augment
 from cloudmask.train.export import fold, shift_logits
 from cloudmask.train.features import Indices
 from cloudmask.train.losses import consistency_loss, distillation_loss, supervised_loss
-from cloudmask.train.muon import Muon, orthogonal
 from cloudmask.train.net import UNet, receptive_field, smoothed, unsmoothed
+from cloudmask.train.optimisers import Muon, orthogonal
 
 BANDS = ("B02", "B03", "B04", "B08", "B10", "B11")
 WIDTHS = (4, 6, 8, 8, 8)

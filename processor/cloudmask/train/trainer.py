@@ -19,8 +19,8 @@ from .batches import Batch, Batches, Normalisation
 from .curves import draw_curves
 from .features import Indices
 from .losses import consistency_loss, distillation_loss, supervised_loss
-from .muon import Muon, Together
 from .net import UNet
+from .optimisers import Muon, Together
 from .pool import PatchSet
 from .recipe import Recipe, recipe_from_dict, recipe_to_dict
 from .restore import read_model, restore

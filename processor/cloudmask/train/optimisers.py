@@ -1,4 +1,4 @@
-"""Muon, an optimiser for the kernels inside a net; what it is not made for goes on with AdamW."""
+"""Optimisers: Muon for the kernels inside a net, and several as one, since the rest goes on with AdamW."""
 
 from __future__ import annotations
 
