@@ -13,6 +13,7 @@ import torch
 from ..bands import BANDS
 from . import augment
 from .floods import flood
+from .haze import haze
 from .pool import PatchSet
 from .recipe import Recipe
 from .sample import IGNORE, FloatArray, Sample, bands_there
@@ -124,6 +125,8 @@ class Batches:
                 soft = None if soft is None else np.ascontiguousarray(turn.apply(soft))
             if spec.flood > 0 and rng.random() < spec.flood:
                 flood(rng, x, y, recipe.bands, recipe.level)
+            if spec.haze > 0 and rng.random() < spec.haze:
+                haze(rng, x, y, recipe.bands)
             x = augment.shake(rng, x, spec, self._noise)
             augment.blank(rng, x, y, spec)
             there = bands_there(x)

@@ -1,0 +1,59 @@
+"""Haze over clear L1C patches.
+
+Uniform aerosol is clear by definition, and the clear scenes to train on have little of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atmosphere, to_surface
+from .sample import bands_there, clear_by_labels
+
+_ZENITHS = (30.0, 45.0, 60.0)
+_AEROSOLS = (0.2, 0.3, 0.45, 0.65, 0.9, 1.2)
+"""Optical depth at 550 nm; .12 is usual, 1 is a day on which nobody sees the hills."""
+_ANGSTROMS = (0.5, 1.0, 1.5)
+
+
+def haze(
+    rng: np.random.Generator,
+    values: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    bands: Sequence[str],
+) -> None:
+    """Put a clear patch under more aerosol; in place.
+
+    The light of usual clear air is taken off and that of hazy air put on. What reaches the sensor by
+    detours comes from the whole patch, so contrast falls.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    values : float32 (bands, rows, cols)
+        Reflectance at the top of the atmosphere, NaN where missing.
+    labels : uint8 (rows, cols)
+        A patch in which anything but clear is labelled stays as it is.
+    bands : sequence of str
+        Names of the first axis.
+    """
+    if not clear_by_labels(values, labels):
+        return
+    zenith, aerosol, angstrom = (float(rng.choice(range_)) for range_ in (_ZENITHS, _AEROSOLS, _ANGSTROMS))
+    for i in map(int, np.flatnonzero(bands_there(values))):
+        usual, hazy = _air(bands[i], zenith, 0.12, 1.2), _air(bands[i], zenith, aerosol, angstrom)
+        ground = to_surface(values[i], usual)
+        # Where the air of the scene was clearer still, dark ground would come out negative.
+        light = np.maximum(ground, 0) / (1 - np.float32(hazy.sphere) * np.clip(ground, 0, 1))
+        detour = np.float32(1 - hazy.up_direct)
+        light += detour * (np.nanmean(light) - light)
+        values[i] = np.float32(hazy.gas) * (np.float32(hazy.path) + np.float32(hazy.down * hazy.up) * light)
+
+
+@lru_cache(maxsize=1024)
+def _air(band: str, zenith: float, aerosol: float, angstrom: float) -> BandAtmosphere:
+    return band_atmosphere(band, Geometry(zenith, 150.0), Atmosphere(aerosol, angstrom))
