@@ -1,6 +1,8 @@
-"""Haze over clear L1C patches.
+"""Other air over L1C patches.
 
-Uniform aerosol is clear by definition, and the clear scenes to train on have little of it.
+Uniform aerosol is clear by definition, and the clear scenes to train on have little of it. Simulated
+shadows are darker in blue than real ones, where air lights them: a net that has seen them under one air
+only holds out for their blue.
 """
 
 from __future__ import annotations
@@ -15,8 +17,12 @@ from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atm
 from .sample import bands_there, clear_by_labels
 
 _ZENITHS = (30.0, 45.0, 60.0)
-_AEROSOLS = (0.2, 0.3, 0.45, 0.65, 0.9, 1.2)
-"""Optical depth at 550 nm; .12 is usual, 1 is a day on which nobody sees the hills."""
+_USUAL = (0.12, 1.2)
+"""Optical depth at 550 nm and Angstrom exponent of the air that is taken off."""
+_CLEAR = (0.03, 0.06, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2)
+"""Optical depths over clear ground; 1 is a day on which nobody sees the hills."""
+_CLOUDY = _CLEAR[:5]
+"""The same where there are clouds, which stand in it and above it."""
 _ANGSTROMS = (0.5, 1.0, 1.5)
 
 
@@ -26,7 +32,7 @@ def haze(
     labels: npt.NDArray[np.uint8],
     bands: Sequence[str],
 ) -> None:
-    """Put a clear patch under more aerosol; in place.
+    """Put a patch under more or less aerosol; in place.
 
     The light of usual clear air is taken off and that of hazy air put on. What reaches the sensor by
     detours comes from the whole patch, so contrast falls.
@@ -37,15 +43,14 @@ def haze(
     values : float32 (bands, rows, cols)
         Reflectance at the top of the atmosphere, NaN where missing.
     labels : uint8 (rows, cols)
-        A patch in which anything but clear is labelled stays as it is.
+        Where anything but clear is labelled, the most haze is left out.
     bands : sequence of str
         Names of the first axis.
     """
-    if not clear_by_labels(values, labels):
-        return
-    zenith, aerosol, angstrom = (float(rng.choice(range_)) for range_ in (_ZENITHS, _AEROSOLS, _ANGSTROMS))
+    depths = _CLEAR if clear_by_labels(values, labels) else _CLOUDY
+    zenith, aerosol, angstrom = (float(rng.choice(range_)) for range_ in (_ZENITHS, depths, _ANGSTROMS))
     for i in map(int, np.flatnonzero(bands_there(values))):
-        usual, hazy = _air(bands[i], zenith, 0.12, 1.2), _air(bands[i], zenith, aerosol, angstrom)
+        usual, hazy = _air(bands[i], zenith, *_USUAL), _air(bands[i], zenith, aerosol, angstrom)
         ground = to_surface(values[i], usual)
         # Where the air of the scene was clearer still, dark ground would come out negative.
         light = np.maximum(ground, 0) / (1 - np.float32(hazy.sphere) * np.clip(ground, 0, 1))
