@@ -97,6 +97,7 @@ class AugmentSpec:
     missing: float = 0.1
     flood: float = 0.0
     haze: float = 0.0
+    lift: float = 0.0
     band_sets: tuple[tuple[str, ...], ...] = ()
     drop: float = 0.0
 
