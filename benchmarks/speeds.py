@@ -30,7 +30,7 @@ YARDSTICK = "ukis-csmask"
 def measure() -> None:
     """Run the benchmark in this environment and keep its figures; its errors end the script."""
     default = choose("L1C", LEVEL_BANDS["L1C"]).card.name
-    what = ["--model", f"{default},{default}-int8", "--against", ",".join(OTHERS), "--json"]
+    what = ["--model", f"{default},{default}-int8", "--against", ",".join(OTHERS), "--rounds", "5", "--json"]
     command = [sys.executable, "-m", "cloudmask", "bench", *what]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     RESULTS.mkdir(parents=True, exist_ok=True)
