@@ -33,7 +33,10 @@ def output_path(path: Path, name: str, format: str) -> Path:  # noqa: A002
         return path / f"{name}{SUFFIX}{extension}"
     allowed = (".tif", ".tiff") if format == "geotiff" else (".dim",)
     if path.suffix.lower() not in allowed:
-        raise UsageError(f"{path}: expected a folder or a name that ends in {extension} for format {format}")
+        raise UsageError(
+            f"{path}: expected a folder or a name that ends in {extension} for format {format}; "
+            "a new folder has to be made first"
+        )
     return path
 
 
