@@ -31,7 +31,7 @@ class PatchSet(Protocol):
         ...
 
     def get(self, index: int) -> Sample:
-        """One sample; its arrays may be changed by the caller."""
+        """One sample; its arrays are not the caller's to change."""
         ...
 
 
