@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cloudmask.catalog import catalog
 from cloudmask.onnx_edit import open_sides, settle_input, tied_side
+from cloudmask.onnx_model import OnnxModel
 
 
 def network(rows, cols, *, listed=False):
@@ -128,3 +130,15 @@ def test_a_file_that_is_cut_off(end):
     if end < len(content):
         with contextlib.suppress(ValueError):
             assert tied_side(content[:end]) in (None, 64)
+
+
+def test_weights_in_a_file_of_their_own_are_found_beside_an_edited_model(tmp_path):
+    path = next(e.path for e in catalog() if e.card.name == "cloudmask-l1c")
+    card = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    del card["sha256"]
+    moved = tmp_path / "moved.onnx"
+    onnx.save(onnx.load(path), moved, save_as_external_data=True, location="moved.bin", size_threshold=100)
+    moved.with_suffix(".json").write_text(json.dumps(card), "utf-8")
+    tile = np.random.default_rng(0).standard_normal((1, 13, 64, 64)).astype(np.float32)
+    ours, theirs = (OnnxModel(p, device="cpu").predict(tile.copy()) for p in (path, moved))
+    np.testing.assert_array_equal(ours, theirs)

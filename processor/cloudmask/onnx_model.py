@@ -242,6 +242,9 @@ def _session(path: Path, device: str, threads: int, content: bytes | None = None
     options.inter_op_num_threads = 1
     # Idle threads that spin would take the processor from the ones that decode the next strip.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Weights that lie in files of their own are looked for beside the model, also where its bytes are given.
+    folder = str(path.parent.absolute())
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     provider: Any = PROVIDERS[device]
     if device == "openvino":
         provider = (provider, _openvino_settings(threads))
