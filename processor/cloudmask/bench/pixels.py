@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..bands import Level
 from ..errors import UsageError
 from ..safe import open_product
+from ..simulate.ground import WHOLE, read_square
 from ..simulate.scene import Scene, simulate_scene
 from ..simulate.spec import SceneSpec
 
@@ -109,10 +110,7 @@ def _cut(product: Path, path: Path, size: int, threads: int) -> Pixels:
             raise UsageError(
                 f"--size {size}: {source.name} has {grid.rows} x {grid.cols} px at {_GSD:g} m; choose less"
             )
-        # Whole 60 m pixels from the corner, so that all bands begin on pixels of their own.
-        top, left = ((n - size) // 2 // 3 * 3 for n in grid.shape)
-        factor = round(_GSD / source.grid.gsd)
-        part = source.subset(*(factor * n for n in (top, left, size, size)))
-        np.save(path, part.read(part.bands, _GSD, (0, size), _GSD).values)
+        top, left = ((n - size) // 2 // WHOLE * WHOLE for n in grid.shape)
+        np.save(path, read_square(source, top, left, size, _GSD))
         text = f"middle of {source.name}, {size} x {size} px of {_GSD:g} m"
         return Pixels(path, source.bands, source.level, size, text)

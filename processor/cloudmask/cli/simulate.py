@@ -173,8 +173,8 @@ def _write_arrays(
     folder: Path, spec: SceneSpec, surface: ClearScene | None, count: int, workers: int, overwrite: bool
 ) -> int:
     from ..atomic import AtomicOutputs, check_targets
-    from ..simulate.arrays import write_arrays
     from ..simulate.streaming import simulate_scenes
+    from ..train.arrays import write_arrays
 
     specs = [replace(spec, seed=spec.seed + i) for i in range(count)]
     targets = [folder / f"simulated_{s.level}_{s.seed}.npz" for s in specs]

@@ -12,13 +12,16 @@ import numpy.typing as npt
 from ..bands import Level, parse_bands, parse_level
 from ..errors import InputError
 from ..safe import open_product
+from ..source import PlaneSource
 from .fields import stream
 from .spec import SceneSpec
 from .surfaces import ArraySurface
 
 _DN = 1e-4
 """Reflectance of one, where an array holds whole numbers."""
-_PIXEL_60M = 3
+WHOLE = 3
+"""Pixels of 20 m by which squares of a product are moved: whole 60 m pixels from the corner, so that all
+bands begin on pixels of their own."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,10 @@ class ClearScene:
 
     def _from_product(self, spec: SceneSpec) -> ArraySurface:
         with open_product(self.path) as source:
-            # Whole 60 m pixels from the corner, so that all bands begin on pixels of their own.
-            top, left = self._place(spec, source.grid.at(spec.gsd).shape, _PIXEL_60M)
-            factor = round(spec.gsd / source.grid.gsd)
-            part = source.subset(*(factor * n for n in (top, left, spec.size, spec.size)))
-            values = part.read(part.bands, spec.gsd, (0, spec.size), spec.gsd).values
-            return ArraySurface(values, part.bands, source.level)
+            top, left = self._place(spec, source.grid.at(spec.gsd).shape, WHOLE)
+            return ArraySurface(
+                read_square(source, top, left, spec.size, spec.gsd), source.bands, source.level
+            )
 
     def _place(self, spec: SceneSpec, shape: tuple[int, int], step: int) -> tuple[int, int]:
         if min(shape) < spec.size:
@@ -75,6 +76,23 @@ class ClearScene:
         rng = stream(spec.seed, "ground")
         top, left = (int(rng.integers((n - spec.size) // step + 1)) * step for n in shape)
         return top, left
+
+
+def read_square(source: PlaneSource, top: int, left: int, size: int, gsd: float) -> npt.NDArray[np.float32]:
+    """All bands of a square of a product, float32 (bands, size, size), NaN where missing.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The product.
+    top, left, size : int
+        First row and column, and rows and columns, in pixels of `gsd`.
+    gsd : float
+        Metres.
+    """
+    factor = round(gsd / source.grid.gsd)
+    part = source.subset(*(factor * n for n in (top, left, size, size)))
+    return part.read(part.bands, gsd, (0, size), gsd).values
 
 
 @lru_cache(maxsize=4)

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..bands import parse_bands
 from ..errors import InputError
+from ..simulate.scene import Scene
 from .difference import difference_labels
 from .recipe import SourceSpec
-from .sample import IGNORE, ByteArray, FloatArray, Sample, coarsen
+from .sample import IGNORE, ByteArray, FloatArray, Sample, coarsen, labels_from_codes
 
 _DN = 1e-4  # integers are reflectance * 10000
 _DEFAULT_GSD = 10.0
@@ -40,6 +41,36 @@ def read_arrays(spec: SourceSpec, bands: Sequence[str], gsd: float) -> list[Samp
         name, _, key = entry.partition(":")
         out += _read(folder / name, key or "x", spec.labels, bands, gsd, distances.get(name, _DEFAULT_GSD))
     return out
+
+
+def write_arrays(path: Path, scene: Scene) -> None:
+    """Write a scene and all that is known of it.
+
+    The file holds ``x`` float32 (rows, cols, bands) reflectance, NaN where missing, ``bands``, ``gsd`` in
+    metres and ``level``; ``y`` uint8 (rows, cols): 0 clear, 1 shadow, 2 semi-transparent cloud, 3 cloud,
+    255 unknown; ``classes``, the same in the codes of masks; ``optical_thickness`` and
+    ``direct_transmittance`` float32 (rows, cols); ``sun_zenith`` and ``sun_azimuth`` in degrees; ``seed``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            x=scene.reflectance.transpose(1, 2, 0),
+            y=labels_from_codes(scene.classes),
+            bands=np.array(scene.bands),
+            gsd=np.float64(scene.spec.gsd),
+            level=np.array(scene.spec.level),
+            classes=scene.classes,
+            optical_thickness=scene.optical_thickness,
+            direct_transmittance=scene.direct_transmittance,
+            sun_zenith=np.float64(scene.sun_zenith),
+            sun_azimuth=np.float64(scene.sun_azimuth),
+            seed=np.int64(scene.spec.seed),
+        )
 
 
 def _manifest(folder: Path) -> dict[str, float]:

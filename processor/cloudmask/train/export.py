@@ -109,13 +109,7 @@ def tile_spec(recipe: Recipe) -> dict[str, Any]:
     reach = receptive_field(recipe.model.widths, recipe.model.bottom, bool(recipe.model.smooth))
     margin = -(-int(reach * _TRUSTED) // multiple) * multiple
     size = -(-_TILE // multiple) * multiple
-    return {
-        "size": size,
-        "margin": margin,
-        "blind": margin * 4 // 5,
-        "multiple": multiple,
-        "fixed": False,
-    }
+    return {"size": size, "margin": margin, "blind": margin * 4 // 5, "multiple": multiple, "fixed": False}
 
 
 def model_card(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..card import ModelCard
+from ..card import ModelCard, parse_card
 from ..errors import UsageError
 from ..onnx_model import OnnxModel
 from .export import finish
@@ -87,8 +87,7 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
     card["name"] += "-int8"
     card["title"] += " (int8)"
     card["rank"] = int(card.get("rank", 0)) - 1
-    finish(target, card)
-    fast = OnnxModel(target, device="cpu")
+    fast = OnnxModel(target, parse_card(card, str(target)), device="cpu")
     same = [float((full.predict(t[None]).argmax(1) == fast.predict(t[None]).argmax(1)).mean()) for t in check]
     agreement = float(np.mean(same))
     if "scores" in card:

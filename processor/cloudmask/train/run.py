@@ -120,6 +120,8 @@ def train(
     scenes = Joined([s for _, s in open_all(recipe.scenes, False)])
     trainer = Trainer(recipe, folder, Batches(recipe, training), validation, scenes, device)
     state = trainer.resume() if resume else trainer.start(init)
+    if resume:
+        _write_recipe(folder, recipe_path, recipe)  # its exports may be others
     if recipe.schedule.anchor > 0 and not resume:
         if init is None:
             raise UsageError(
@@ -227,12 +229,8 @@ def _prepare(
 ) -> None:
     """Make the run folder and write into it what the run depends on."""
     if resume:
-        if load_checkpoint(folder / "last.pt").differs_from(recipe):
-            raise UsageError(
-                f"{folder}: holds a run of another recipe; use a new folder, or the recipe of this run (its "
-                "[[exports]] may be others)"
-            )
-        _write_recipe(folder, recipe_path, recipe)
+        if not (folder / "last.pt").is_file():
+            raise UsageError(f"{folder}: nothing to resume: no last.pt")
         return
     if (folder / "last.pt").exists():
         raise UsageError(f"{folder}: holds a run already; go on with --resume, or name a new folder")

@@ -129,7 +129,8 @@ class Trainer:
         """
         path = self.folder / "last.pt"
         donor = load_checkpoint(path)
-        if donor.differs_from(self.recipe):
+        # What is exported at the end does not change the way there.
+        if replace(donor.recipe, exports=self.recipe.exports) != self.recipe:
             raise UsageError(f"{path}: made with another recipe; use a new folder, or the recipe of this run")
         net = build_net(self.recipe, donor.normalisation)
         self._place(net)
@@ -304,10 +305,6 @@ class Checkpoint:
         net = build_net(self.recipe, self.normalisation)
         net.load_state_dict(self.data["average"])
         return net.eval()
-
-    def differs_from(self, recipe: Recipe) -> bool:
-        """Whether a run of the recipe would go another way; what is exported at its end does not matter."""
-        return replace(self.recipe, exports=recipe.exports) != recipe
 
     def blended(self, anchor: Checkpoint, share: float) -> Checkpoint:
         """Give the checkpoint with a share of another's averaged weights mixed in.
