@@ -140,6 +140,14 @@ def rayleigh_depth(band: str) -> float:
     return float(0.008569 * um**-4 * (1 + 0.0113 * um**-2 + 0.00013 * um**-4))
 
 
+def scatterers(band: str, air: Atmosphere, height: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Optical depth of air and aerosol per km, `height` in km above the ground."""
+    aerosol = air.aerosol * (BANDS[band].wavelength / 550) ** -air.angstrom
+    return rayleigh_depth(band) / RAYLEIGH_HEIGHT * np.exp(
+        -(height + air.altitude) / RAYLEIGH_HEIGHT
+    ) + aerosol / AEROSOL_HEIGHT * np.exp(-height / AEROSOL_HEIGHT)
+
+
 def gas_transmittance(band: str, airmass: float, air: Atmosphere, height: float = 0.0) -> float:
     """Two-way transmittance of the gases above `height` (km above the ground)."""
     depth = OZONE.get(band, 0.0) * air.ozone * airmass

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from . import sensor
-from .atmosphere import BandAtmosphere, band_atmosphere
+from .atmosphere import BandAtmosphere, band_atmosphere, scatterers
 from .conditions import Conditions
 from .fields import Array, block_mean, spread, stream
 from .processor import Processor
-from .shadows import thickness_scale
+from .shadows import offset, thickness_scale
 from .spec import SceneSpec
 from .staging import StagedLayer
 from .surfaces import Surface
@@ -24,6 +24,9 @@ BLOCK = 8
 ADJACENCY = 0.6
 """Reach in km (standard deviation) of light that air scatters into a pixel from around it; most comes from
 within 1 km (Tanre et al. 1981; Sen2Cor's default range of adjacency is 1 km)."""
+
+_SLICES = 24
+"""Most heights at which the light on a line of sight is looked up."""
 
 BRIGHTEST = 1.0
 """Light that leaves the brightest ground under a cloud, as a share of what falls on it."""
@@ -97,7 +100,9 @@ class Stage:
         sky = np.ones(self._shape, np.float32)
         for layer in self.layers:
             fluxes, _ = layer.optics(band)
-            total *= _table(fluxes.direct + fluxes.diffuse)[layer.sun_index]
+            # Light that a heap's lit side throws back goes down as often as up.
+            down = fluxes.direct + fluxes.diffuse + 0.5 * layer.light.side * fluxes.reflected
+            total *= _table(down)[layer.sun_index]
             sky *= _table(fluxes.transmitted_diffuse)[layer.view(band, layer.index)]
         scattered = (
             np.float32(share) * np.maximum(total - self.direct_transmittance, 0) + np.float32(1 - share) * sky
@@ -105,6 +110,29 @@ class Stage:
         base = max(self._conditions.layers[0].base, 0.1)
         light: Array = np.float32(share) * self.direct_transmittance + self._blur(scattered, 0.6 * base)
         return light
+
+    def _air_light(self, band: str, light: Array) -> Array:
+        """Light on the air below the clouds that a pixel is seen through, relative to clear sky.
+
+        A shadow lies slanted and is seen from above: the line of sight leaves it unless the shadow is wide,
+        and lit air makes narrow shadows bluer. Means of the `light` on the ground where the beams arrive that
+        cross the line of sight.
+        """
+        geometry = self._conditions.geometry
+        base = self._conditions.layers[0].base
+        rows, cols = (
+            d / BLOCK for d in offset(base, geometry.sun_zenith, geometry.sun_azimuth, self._spec.gsd)
+        )
+        coarse = block_mean(light, BLOCK)
+        count = int(np.clip(np.ceil(np.hypot(rows, cols)), 2, _SLICES))
+        heights = (np.arange(count) + 0.5) / count
+        weights = scatterers(band, self._conditions.air, base * heights)
+        weights /= weights.sum()
+        mean = np.zeros_like(coarse)
+        for height, weight in zip(heights, weights, strict=True):
+            move = (height * rows, height * cols)
+            mean += np.float32(weight) * ndimage.shift(coarse, move, order=1, mode="nearest")
+        return spread(mean, self._shape, BLOCK)
 
     def contribution(self) -> Array:
         """Reflectance that clouds alone add in B02 over a black ground."""
@@ -175,7 +203,7 @@ class Stage:
             passed *= up * _table(fluxes.direct + fluxes.diffuse)[index]
             mirror = np.maximum(mirror, _table(fluxes.reflected_diffuse)[index])
         light = self.illumination(band)
-        veil += np.float32(air.gas * (air.path - path_above)) * upward * light
+        veil += np.float32(air.gas * (air.path - path_above)) * upward * self._air_light(band, light)
         base = max(self._conditions.layers[0].base, 0.1)
         around = self._blur(ground, base)
         light = light / (1 - around * self._blur(mirror, base))

@@ -73,10 +73,13 @@ class Lighting:
         Optical thickness, as if seen vertically, that the beam passes which leaves the layer's base here.
     relief : numpy.ndarray or None
         Light on the visible top of the column relative to a flat cloud of the same thickness; None: 1.
+    side : float
+        Share of the beam stopped by the layer that meets sides rather than tops.
     """
 
     path: Array
     relief: Array | None
+    side: float = 0.0
 
 
 def light_layer(
@@ -144,7 +147,12 @@ def light_layer(
     relief[index == 0] = 1
     # The slices' own edges are an artefact: blend them over one step of the march.
     relief = ndimage.gaussian_filter(relief, max(0.5, shift / count / 2), mode="wrap", truncate=2)
-    return Lighting(path, relief.astype(np.float32, copy=False))
+    # What slanted columns stop beyond what they would lying flat, they stop with their sides.
+    opaque = np.float32(-(1 - asymmetry**2) / geometry.mu0)
+    stopped = float(np.mean(1 - np.exp(opaque * path)))
+    tops = float(np.mean((1 - np.exp(opaque * scale)).astype(np.float32)[index]))
+    side = max(0.0, 1 - tops / stopped) if stopped > 0 else 0.0
+    return Lighting(path, relief.astype(np.float32, copy=False), side)
 
 
 def penumbra(field: Array, height: float, depth: float, geometry: Geometry, gsd: float) -> Array:
