@@ -143,9 +143,9 @@ def rayleigh_depth(band: str) -> float:
 def scatterers(band: str, air: Atmosphere, height: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Optical depth of air and aerosol per km, `height` in km above the ground."""
     aerosol = air.aerosol * (BANDS[band].wavelength / 550) ** -air.angstrom
-    return rayleigh_depth(band) / RAYLEIGH_HEIGHT * np.exp(
-        -(height + air.altitude) / RAYLEIGH_HEIGHT
-    ) + aerosol / AEROSOL_HEIGHT * np.exp(-height / AEROSOL_HEIGHT)
+    gas = rayleigh_depth(band) / RAYLEIGH_HEIGHT
+    depth: npt.NDArray[np.float64] = gas * np.exp(-(height + air.altitude) / RAYLEIGH_HEIGHT)
+    return depth + aerosol / AEROSOL_HEIGHT * np.exp(-height / AEROSOL_HEIGHT)
 
 
 def gas_transmittance(band: str, airmass: float, air: Atmosphere, height: float = 0.0) -> float:
