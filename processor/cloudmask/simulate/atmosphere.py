@@ -145,7 +145,8 @@ def scatterers(band: str, air: Atmosphere, height: npt.NDArray[np.float64]) -> n
     aerosol = air.aerosol * (BANDS[band].wavelength / 550) ** -air.angstrom
     gas = rayleigh_depth(band) / RAYLEIGH_HEIGHT
     depth: npt.NDArray[np.float64] = gas * np.exp(-(height + air.altitude) / RAYLEIGH_HEIGHT)
-    return depth + aerosol / AEROSOL_HEIGHT * np.exp(-height / AEROSOL_HEIGHT)
+    depth += aerosol / AEROSOL_HEIGHT * np.exp(-height / AEROSOL_HEIGHT)
+    return depth
 
 
 def gas_transmittance(band: str, airmass: float, air: Atmosphere, height: float = 0.0) -> float:
