@@ -1,10 +1,13 @@
 """Where shadows fall, how deep they are, and what tall clouds do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cloudmask.simulate.atmosphere import Geometry
 from cloudmask.simulate.conditions import draw_conditions
+from cloudmask.simulate.render import Stage
 from cloudmask.simulate.scene import simulate_scene
 from cloudmask.simulate.shadows import (
     LEVELS,
@@ -145,3 +148,38 @@ def test_terrain_shadow():
     assert (light[26:47, 50] < 0.5).all()
     assert light[15, 50] > 0.9
     assert light[70, 50] == pytest.approx(1)
+
+
+def _bar(width):
+    """Illumination of a frame with one shadow `width` pixels wide in the direction of the sun."""
+    light = np.ones((256, 256), np.float32)
+    light[128 - width // 2 : 128 + width // 2] = 0.4
+    return light
+
+
+def test_air_over_a_narrow_shadow_is_lit():
+    # Sun in the south at 45 degrees, base at 2 km: a line of sight crosses the beams of 100 pixels.
+    spec = SceneSpec(1, size=256, clouds=("cumulus",), sun_zenith=45, sun_azimuth=180)
+    conditions = draw_conditions(spec)
+    layers = (replace(conditions.layers[0], base=2.0),)
+    stage = Stage(spec, replace(conditions, layers=layers), _flat(256))
+    narrow, wide = (stage._air_light("B02", _bar(width))[128, 128] for width in (16, 200))
+    assert narrow > 0.85
+    assert wide < 0.5
+    np.testing.assert_allclose(stage._air_light("B02", np.full((256, 256), 0.7, np.float32)), 0.7, rtol=1e-5)
+    # The shadow rises towards the sun: the air south of the bar lies in it, the air north of it does not.
+    over = stage._air_light("B02", _bar(16))[:, 128]
+    assert over[100] > 0.99
+    assert over[180] < 0.95
+
+
+def test_only_tall_clouds_have_sides():
+    flat = np.full((64, 64), 300, np.uint16)
+    hump = 30 * np.exp(-(((np.arange(128)[:, None] - 64) / 12.0) ** 2)) * np.ones((1, 128))
+    index = thickness_index(hump.astype(np.float32))
+    sides = [
+        light_layer(index, depth, Geometry(zenith, 180), 20, asymmetry=0.86, convective=True).side
+        for depth, zenith in ((0.1, 40), (0.8, 40), (0.8, 65))
+    ]
+    assert light_layer(flat, 0.5, Geometry(50, 120), 20, asymmetry=0.86, convective=True).side < 1e-3
+    assert 0 <= sides[0] < sides[1] < sides[2] < 0.8

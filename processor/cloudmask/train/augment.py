@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 
 from .recipe import AugmentSpec
 from .sample import IGNORE
@@ -64,33 +63,6 @@ def shake(
         sigma = np.float32(rng.uniform(0, spec.noise))
         values += sigma * noise.cut(rng, values.shape)
     return values
-
-
-_LABEL_SHADOW = 1
-_SOFT = 5  # pixels over which a shadow's border goes
-
-
-def lift_shadows(
-    rng: np.random.Generator,
-    values: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.uint8],
-    blue: Sequence[int],
-    most: float,
-) -> None:
-    """Change how bright shadows are; in place.
-
-    They become up to `most` brighter in blue and half as much brighter or darker in all bands.
-
-    In real scenes shadows keep 1.00 of the light in B02 and .88 in B03 in the median, simulated ones .92 and
-    .81 (``benchmarks/simulation_realism.py``): lit clouds beside them are not simulated in all their breadth.
-    """
-    shadow = labels == _LABEL_SHADOW
-    if not shadow.any():
-        return
-    weight = ndimage.uniform_filter(shadow.astype(np.float32), _SOFT, mode="nearest")
-    gains = rng.uniform(-0.5 * most, 0.5 * most) + rng.normal(0, 0.2 * most, len(values))
-    gains[list(blue)] += rng.uniform(0, most)
-    values *= 1 + weight * gains.astype(np.float32)[:, None, None]
 
 
 def sharpen(rng: np.random.Generator, batch: torch.Tensor, spec: AugmentSpec) -> torch.Tensor:

@@ -13,14 +13,11 @@ import torch
 from ..bands import BANDS
 from . import augment
 from .floods import flood
-from .haze import haze
+from .light import haze, relight
 from .pool import PatchSet
 from .recipe import Recipe
 from .sample import IGNORE, FloatArray, Sample, bands_there
 from .turns import possible_turns
-
-_GREEN = 600.0
-"""Wavelengths in nm up to which light from the air and from lit clouds shows in shadows."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,6 @@ class Batches:
         self._odds = [w / total for w, _ in self.sets]
         self.normalisation: Normalisation | None = None
         self._noise = augment.Noise(len(recipe.bands), recipe.patch)
-        self._blue = [i for i, band in enumerate(recipe.bands) if BANDS[band].wavelength < _GREEN]
         self._finer = [i for i, band in enumerate(recipe.bands) if BANDS[band].gsd < recipe.gsd]
 
     def statistics(self, draws: int = 256) -> Normalisation:
@@ -131,8 +127,8 @@ class Batches:
                 flood(rng, x, y, recipe.bands, recipe.level)
             if spec.haze > 0 and rng.random() < spec.haze:
                 haze(rng, x, y, recipe.bands)
-            if spec.lift > 0:
-                augment.lift_shadows(rng, x, y, self._blue, spec.lift)
+            if spec.relight > 0 and rng.random() < spec.relight:
+                relight(rng, x, y, recipe.bands)
             x = augment.shake(rng, x, spec, self._noise)
             augment.blank(rng, x, y, spec)
             there = bands_there(x)

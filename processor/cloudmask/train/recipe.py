@@ -97,7 +97,7 @@ class AugmentSpec:
     missing: float = 0.1
     flood: float = 0.0
     haze: float = 0.0
-    lift: float = 0.0
+    relight: float = 0.0
     band_sets: tuple[tuple[str, ...], ...] = ()
     drop: float = 0.0
 
@@ -321,9 +321,8 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     _require(known, where, "schedule.optimiser", "adamw or muon", schedule.optimiser)
     _require(schedule.select in ("best", "last"), where, "schedule.select", "best or last", schedule.select)
     _require(0 <= schedule.anchor < 1, where, "schedule.anchor", "0 to 1, without 1", schedule.anchor)
-    _require(
-        recipe.augment.haze == 0 or level == "L1C", where, "augment.haze", "0 at L2A", recipe.augment.haze
-    )
+    for key, share in (("haze", recipe.augment.haze), ("relight", recipe.augment.relight)):
+        _require(share == 0 or level == "L1C", where, f"augment.{key}", "0 at L2A", share)
     for spec in (*recipe.train, *recipe.validation, *recipe.scenes):
         _require(spec.kind in SOURCE_KINDS, where, "kind", " or ".join(SOURCE_KINDS), spec.kind)
         _require(spec.labels in LABEL_KINDS, where, "labels", " or ".join(LABEL_KINDS), spec.labels)

@@ -1,11 +1,11 @@
-"""Other air over training patches."""
+"""Other air over training patches, other light in their shadows."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 
-from cloudmask.train.haze import haze
+from cloudmask.train.light import haze, relight
 
 BANDS = ("B02", "B04", "B8A", "B11")
 
@@ -50,3 +50,29 @@ def test_less_haze_where_there_are_clouds_and_gaps_stay() -> None:
     assert np.isnan(values[:, :, :9]).all()
     assert np.isnan(values[1]).all()
     assert np.isfinite(values[[0, 2, 3], :, 9:]).all()
+
+
+def test_shadows_become_deeper_in_the_infrared_and_nothing_else_changes() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    labels[20:44, 20:44] = 1
+    ratios = []
+    for seed in range(30):
+        values = patch()
+        relight(np.random.default_rng(seed), values, labels, BANDS)
+        assert (values[:, :16] == patch()[:, :16]).all()
+        ratios.append(values[:, 32, 32] / patch()[:, 32, 32])
+    mean, deepest = np.mean(ratios, axis=0), np.min(ratios, axis=0)
+    assert mean[0] > mean[1] > mean[3]
+    assert deepest[0] > 0.75
+    assert deepest[3] < 0.5
+    assert np.max(ratios) < 1.12
+
+
+def test_no_shadow_no_light() -> None:
+    values = patch()
+    relight(np.random.default_rng(0), values, np.full((64, 64), 3, np.uint8), BANDS)
+    assert (values == patch()).all()
+    values[0] = np.nan
+    relight(np.random.default_rng(0), values, np.ones((64, 64), np.uint8), BANDS)
+    assert np.isnan(values[0]).all()
+    assert np.isfinite(values[1:]).all()

@@ -1,8 +1,8 @@
-"""Other air over L1C patches.
+"""Other air over L1C patches, and other light in their shadows.
 
-Uniform aerosol is clear by definition, and the clear scenes to train on have little of it. Simulated
-shadows are darker in blue than real ones, where air lights them: a net that has seen them under one air
-only holds out for their blue.
+Uniform aerosol is clear by definition, and the clear scenes to train on have little of it. Shadows differ in
+depth with the clouds around as much as with the cloud that casts them, and a net that has seen few deep
+ones takes them for water.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atmosphere, to_surface
 from .sample import bands_there, clear_by_labels
@@ -24,6 +25,14 @@ _CLEAR = (0.03, 0.06, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2)
 _CLOUDY = _CLEAR[:5]
 """The same where there are clouds, which stand in it and above it."""
 _ANGSTROMS = (0.5, 1.0, 1.5)
+
+_SHADOW = 1  # label
+_SOFT = 5  # pixels over which a shadow's border goes
+_BEAM = (0.35, 1.1)
+"""Light of the beam in a shadow as a multiple of what was there; deep shadows of thick clouds keep a sixth of
+clear light in B11, the median simulated one half."""
+_AIR_LIT = (-0.03, 0.08)
+"""Change of the light that air adds over a shadow; lit clouds beside it add to it."""
 
 
 def haze(
@@ -57,6 +66,40 @@ def haze(
         detour = np.float32(1 - hazy.up_direct)
         light += detour * (np.nanmean(light) - light)
         values[i] = np.float32(hazy.gas) * (np.float32(hazy.path) + np.float32(hazy.down * hazy.up) * light)
+
+
+def relight(
+    rng: np.random.Generator,
+    values: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    bands: Sequence[str],
+) -> None:
+    """Put the shadows of a patch under more or less light; in place.
+
+    What of the light comes from the sky stays, and so does what air adds on the way up: shadows become deeper
+    in the infrared than in blue.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    values : float32 (bands, rows, cols)
+        Reflectance at the top of the atmosphere, NaN where missing.
+    labels : uint8 (rows, cols)
+        Shadows are changed, with borders as soft as penumbrae.
+    bands : sequence of str
+        Names of the first axis.
+    """
+    shadow = labels == _SHADOW
+    if not shadow.any():
+        return
+    weight = ndimage.uniform_filter(shadow.astype(np.float32), _SOFT, mode="nearest")
+    zenith, beam = float(rng.choice(_ZENITHS)), float(np.exp(rng.uniform(*np.log(_BEAM))))
+    lit = rng.uniform(*_AIR_LIT)
+    for i in map(int, np.flatnonzero(bands_there(values))):
+        air = _air(bands[i], zenith, *_USUAL)
+        path = np.float32(air.gas * air.path)
+        less = np.float32((beam - 1) * air.direct)
+        values[i] += weight * (less * np.maximum(values[i] - path, 0) + np.float32(lit) * path)
 
 
 @lru_cache(maxsize=1024)
