@@ -265,7 +265,8 @@ def test_a_finished_run_exports_again_with_another_operating_point(data: Path, t
     text = path.read_text("utf-8")
     for offsets, resume in (("[0.0, 0.0, 0.0, 0.0]", []), ("[0.0, 0.0, 0.0, 50.0]", ["--resume"])):
         more = f'[[exports]]\nname = "a"\noffsets = {offsets}\nlimits = ["Night."]\n'
-        path.write_text(text + more, "utf-8")
+        version = '\nversion = "7.0.0"' if resume else ""
+        path.write_text(text.replace('name = "tiny"', f'name = "tiny"{version}') + more, "utf-8")
         assert main(["train", str(path), "-o", str(out), "-q", *resume]) == 0
     assert len(curve(out)) == 3  # no more training
     assert "50.0" in (out / "recipe.toml").read_text("utf-8")
@@ -273,7 +274,7 @@ def test_a_finished_run_exports_again_with_another_operating_point(data: Path, t
     batch = np.random.default_rng(0).standard_normal((1, 4, 32, 32)).astype(np.float32)
     assert (OnnxModel(out / "a.onnx", device="cpu").predict(batch).argmax(1) == 3).all()
     card = json.loads((out / "a.json").read_text("utf-8"))
-    assert card["limits"] == ["Night."]
+    assert (card["limits"], card["version"]) == (["Night."], "7.0.0")
     assert card["source"].endswith(f"epoch {load_checkpoint(out / 'best.pt').data['epoch']}")
     dice = card["scores"]["validation_dice"]  # of the exported net, which calls everything cloud
     assert dice["clear"] == 0

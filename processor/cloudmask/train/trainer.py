@@ -28,6 +28,9 @@ from .scoring import score_scene, score_set, selection_score
 
 Report = Callable[[dict[str, Any]], None]
 
+_NAMED = ("exports", "name", "version", "title", "licence", "citation", "training_data")
+"""What of a recipe may be changed when its run has begun."""
+
 _LOOKS = 8
 """Batches on which the norms of an exported model are found again."""
 
@@ -129,8 +132,9 @@ class Trainer:
         """
         path = self.folder / "last.pt"
         donor = load_checkpoint(path)
-        # What is exported at the end does not change the way there.
-        if replace(donor.recipe, exports=self.recipe.exports) != self.recipe:
+        # What is exported at the end, and under which name, does not change the way there.
+        named = {key: getattr(self.recipe, key) for key in _NAMED}
+        if replace(donor.recipe, **named) != self.recipe:
             raise UsageError(f"{path}: made with another recipe; use a new folder, or the recipe of this run")
         net = build_net(self.recipe, donor.normalisation)
         self._place(net)
