@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ..classes import SURFACE_CLASSES, CloudClass
 from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atmosphere, to_surface
 from .sample import bands_there, clear_by_labels
 
@@ -26,7 +27,7 @@ _CLOUDY = _CLEAR[:5]
 """The same where there are clouds, which stand in it and above it."""
 _ANGSTROMS = (0.5, 1.0, 1.5)
 
-_SHADOW = 1  # label
+_SHADOW = SURFACE_CLASSES.index(CloudClass.CLOUD_SHADOW)
 _SOFT = 5  # pixels over which a shadow's border goes
 _BEAM = (0.35, 1.1)
 """Light of the beam in a shadow as a multiple of what was there; deep shadows of thick clouds keep a sixth of
