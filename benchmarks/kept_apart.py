@@ -1,12 +1,17 @@
 """Score a model against the other masks on the real scenes that training never saw, and draw them all.
 
     python benchmarks/kept_apart.py MODEL.onnx -o FOLDER [--split kept|development|training] [--level L1C|L2A]
+        [--corrected]
 
 The split is that of docs/training.md. Scenes are averaged to 20 m; labels are "draft" (by difference from
 the clear date, sure pixels only) or "clear by eye". Writes ``evaluate``'s report, ``scenes.json`` with, for
 every scene, the share of clear ground that each mask calls something else and the Dice of cloud of either
 kind and of shadow, and ``sheet.png``: true colour, the model, DLR's network, the labels. Of the scenes
 that were trained on there is the sheet alone: scores on them would say nothing.
+
+There is next to no L2A among the scenes. ``--level L2A --corrected`` takes those of L1C and takes their
+atmosphere off, that of usual clear air as the simulator has it: the ground and the clouds are real, the
+correction is not any processor's.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +32,7 @@ from cloudmask import mask_array
 from cloudmask.bands import LEVEL_BANDS, Level
 from cloudmask.classes import COLOURS, CloudClass
 from cloudmask.errors import CloudMaskError
+from cloudmask.simulate.atmosphere import Atmosphere, Geometry, band_atmosphere, to_surface
 from cloudmask.train.arrays import read_arrays
 from cloudmask.train.recipe import SourceSpec
 from cloudmask.train.sample import Sample, bands_there, codes_from_labels
@@ -73,13 +80,27 @@ SIDE = 256
 Image = npt.NDArray[np.uint8]
 
 
-def load(split: str, level: Level, gsd: float = GSD) -> list[tuple[str, Sample]]:
+USUAL = Geometry(45.0, 150.0), Atmosphere(aerosol=0.12)
+"""Sun and air that ``--corrected`` assumes everywhere."""
+
+
+def load(split: str, level: Level, gsd: float = GSD, *, corrected: bool = False) -> list[tuple[str, Sample]]:
     """Scenes of a split with the kind of their labels."""
     out = []
-    for file, kind in SPLITS[split, level]:
+    read: Level = "L1C" if corrected else level
+    for file, kind in SPLITS[split, read]:
         spec = SourceSpec("arrays", path=str(REAL), files=(file,), labels=kind)
-        out += [(kind, s) for s in read_arrays(spec, LEVEL_BANDS[level], gsd)]
+        samples = read_arrays(spec, LEVEL_BANDS[read], gsd)
+        out += [(kind, without_air(s) if corrected else s) for s in samples]
     return out
+
+
+def without_air(sample: Sample) -> Sample:
+    """An L1C sample as L2A; its labels, some of which rest on B10, stay."""
+    places = [LEVEL_BANDS["L1C"].index(band) for band in LEVEL_BANDS["L2A"]]
+    airs = [band_atmosphere(band, *USUAL) for band in LEVEL_BANDS["L2A"]]
+    planes = [to_surface(sample.values[i], air) for i, air in zip(places, airs, strict=True)]
+    return replace(sample, values=np.maximum(np.stack(planes), np.float32(1e-4)))
 
 
 def bands_of(sample: Sample, level: Level) -> tuple[npt.NDArray[np.float32], list[str]]:
@@ -100,10 +121,11 @@ def dlr(sample: Sample, level: Level) -> str:
     return f"dlr-unet-{6 if six else 4}b-{level.lower()}"
 
 
-def write_pairs(folder: Path, split: str, level: Level) -> None:
+def write_pairs(folder: Path, split: str, level: Level, *, corrected: bool = False) -> None:
     """Write what ``cloudmask evaluate --kind pairs`` reads: 10 m pixels, labels of 20 m repeated."""
     manifest = []
-    for (kind, sample), (_, fine) in zip(load(split, level), load(split, level, GSD / 2), strict=True):
+    coarse, full = (load(split, level, gsd, corrected=corrected) for gsd in (GSD, GSD / 2))
+    for (kind, sample), (_, fine) in zip(coarse, full, strict=True):
         if kind == "none":
             continue
         labels = np.repeat(np.repeat(sample.labels, 2, 0), 2, 1)
@@ -173,10 +195,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--split", choices=["kept", "development", "training"], default="kept")
     parser.add_argument("--level", choices=["L1C", "L2A"], default="L1C")
+    parser.add_argument("--corrected", action="store_true", help="L1C scenes made L2A; with --level L2A")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     level: Level = arguments.level
-    scenes = load(arguments.split, level)
+    if arguments.corrected and level != "L2A":
+        parser.error("--corrected takes the atmosphere off: expected --level L2A with it")
+    scenes = load(arguments.split, level, corrected=arguments.corrected)
     palette = np.array([COLOURS[c] for c in CloudClass], np.uint8)
     rows, table = [], []
     for kind, sample in scenes:
@@ -197,7 +222,7 @@ def main() -> None:
         return
     (arguments.output / "scenes.json").write_text(json.dumps(table, indent=1), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        write_pairs(Path(folder), arguments.split, level)
+        write_pairs(Path(folder), arguments.split, level, corrected=arguments.corrected)
         others = "ukis-csmask,s2cloudless" if level == "L1C" else "ukis-csmask"
         what = [folder, "--kind", "pairs", "--masks", f"cloudmask:{arguments.model},{others}"]
         where = [

@@ -31,26 +31,35 @@ def choose_bands(
     return keep if keep.sum() >= min(3, int(there.sum())) else there
 
 
+_QUIET = {"B10": 0.1}
+"""Noise of a band relative to that of others. B10 is dark and has a tenth of their noise
+(:func:`cloudmask.simulate.sensor.noise_level`); more would bury thin cirrus, which adds thousandths to it."""
+
+
 class Noise:
     """White noise cut from one bank, which costs a tenth of drawing it anew for every patch.
 
     Parameters
     ----------
-    bands, side : int
-        Largest patch.
+    bands : sequence of str
+        Bands of the patches, in order.
+    side : int
+        Rows and columns of the largest patch.
     """
 
-    def __init__(self, bands: int, side: int) -> None:
+    def __init__(self, bands: Sequence[str], side: int) -> None:
         rng = np.random.default_rng(0)
-        self._bank = rng.standard_normal((bands, side + 64, side + 64), np.float32)
+        self._bank = rng.standard_normal((len(bands), side + 64, side + 64), np.float32)
+        self._deviation = np.array([_QUIET.get(band, 1.0) for band in bands], np.float32)
 
     def cut(self, rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """A patch (bands, rows, cols) of deviation 1 from a random place, its bands rolled."""
+        """A patch (bands, rows, cols) of deviation 1, or what :data:`_QUIET` says, from a random place."""
         _, rows, cols = shape
         top, left = int(rng.integers(65)), int(rng.integers(65))
         first = int(rng.integers(len(self._bank)))
         order = (np.arange(shape[0]) + first) % len(self._bank)
-        return self._bank[order, top : top + rows, left : left + cols]
+        noise = self._bank[order, top : top + rows, left : left + cols]
+        return noise * self._deviation[:, None, None]
 
 
 def shake(

@@ -72,7 +72,7 @@ class Batches:
         total = sum(w for w, _ in self.sets)
         self._odds = [w / total for w, _ in self.sets]
         self.normalisation: Normalisation | None = None
-        self._noise = augment.Noise(len(recipe.bands), recipe.patch)
+        self._noise = augment.Noise(recipe.bands, recipe.patch)
         self._finer = [i for i, band in enumerate(recipe.bands) if BANDS[band].gsd < recipe.gsd]
 
     def statistics(self, draws: int = 256) -> Normalisation:
@@ -101,7 +101,7 @@ class Batches:
 
     def _pick(self, rng: np.random.Generator) -> Sample:
         _, chosen = self.sets[int(rng.choice(len(self.sets), p=self._odds))]
-        return chosen.get(int(rng.integers(len(chosen))))
+        return chosen.get(int(rng.choice(len(chosen), p=chosen.odds)))
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, the same whenever it is asked for."""

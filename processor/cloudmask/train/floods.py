@@ -17,6 +17,7 @@ from torch.nn import functional
 from ..bands import BAND_NAMES, BANDS, Level
 from ..simulate.atmosphere import Atmosphere, Geometry, band_atmosphere
 from ..simulate.spectra import MATERIALS
+from .light import sees_ground
 from .sample import bands_there, clear_by_labels
 
 _WATERS = ("water_lake", "water_humic", "water_turbid")
@@ -57,11 +58,15 @@ def flood(
     strength = rng.uniform(0.5, 1.3)
     for i in map(int, np.flatnonzero(bands_there(values))):
         name, band = bands[i], values[i]
-        air = 0.0
-        if level == "L1C":  # never more than the patch's darkest pixels have
-            air = min(_path(name), float(np.nanpercentile(band[::4, ::4], 1)))
+        air, through = 0.0, 1.0
+        if level == "L1C":
+            if not sees_ground(name):
+                continue
+            path, through = _air(name)
+            # Never more than the patch's darkest pixels have.
+            air = min(path, float(np.nanpercentile(band[::4, ::4], 1)))
         if under_water:
-            target = np.float32(air + brightness * water.spectrum[BAND_NAMES.index(name)])
+            target = np.float32(air + through * brightness * water.spectrum[BAND_NAMES.index(name)])
             band += cover * (target - band)
         else:
             depth = strength * float(np.interp(BANDS[name].wavelength, *_WETNESS))
@@ -80,7 +85,7 @@ def _areas(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.f
 
 
 @lru_cache(maxsize=32)
-def _path(band: str) -> float:
-    """Reflectance that clear air of middle latitudes adds in a band."""
+def _air(band: str) -> tuple[float, float]:
+    """Reflectance that clear air of middle latitudes adds in a band, and what it lets through both ways."""
     air = band_atmosphere(band, Geometry(45.0, 150.0), Atmosphere())
-    return float(air.gas * air.path)
+    return float(air.gas * air.path), float(air.gas * air.down * air.up)

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from ..classes import SURFACE_CLASSES, CloudClass
 from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atmosphere, to_surface
-from .sample import bands_there, clear_by_labels
+from .sample import IGNORE, bands_there, clear_by_labels
 
 _ZENITHS = (30.0, 45.0, 60.0)
 _USUAL = (0.12, 1.2)
@@ -27,13 +27,23 @@ _CLOUDY = _CLEAR[:5]
 """The same where there are clouds, which stand in it and above it."""
 _ANGSTROMS = (0.5, 1.0, 1.5)
 
+_CLEAR_LABEL = SURFACE_CLASSES.index(CloudClass.CLEAR)
 _SHADOW = SURFACE_CLASSES.index(CloudClass.CLOUD_SHADOW)
 _SOFT = 5  # pixels over which a shadow's border goes
 _BEAM = (0.35, 1.1)
 """Light of the beam in a shadow as a multiple of what was there; deep shadows of thick clouds keep a sixth of
 clear light in B11, the median simulated one half."""
+_CHANGED = 0.05
+"""Share of a pixel's light; clear ground that loses or gains more of it is no longer surely clear."""
+_OPAQUE = 0.05
+"""Two-way transmittance of gases; under less of it a band does not see the ground."""
 _AIR_LIT = (-0.03, 0.08)
 """Change of the light that air adds over a shadow; lit clouds beside it add to it."""
+
+
+def sees_ground(band: str) -> bool:
+    """Whether gases let light of a band down to the ground and back: not in B10."""
+    return _air(band, 45.0, *_USUAL).gas > _OPAQUE
 
 
 def haze(
@@ -45,7 +55,7 @@ def haze(
     """Put a patch under more or less aerosol; in place.
 
     The light of usual clear air is taken off and that of hazy air put on. What reaches the sensor by
-    detours comes from the whole patch, so contrast falls.
+    detours comes from the whole patch, so contrast falls. B10, which sees what is above the aerosol, stays.
 
     Parameters
     ----------
@@ -60,6 +70,8 @@ def haze(
     depths = _CLEAR if clear_by_labels(values, labels) else _CLOUDY
     zenith, aerosol, angstrom = (float(rng.choice(range_)) for range_ in (_ZENITHS, depths, _ANGSTROMS))
     for i in map(int, np.flatnonzero(bands_there(values))):
+        if not sees_ground(bands[i]):
+            continue
         usual, hazy = _air(bands[i], zenith, *_USUAL), _air(bands[i], zenith, aerosol, angstrom)
         ground = to_surface(values[i], usual)
         # Where the air of the scene was clearer still, dark ground would come out negative.
@@ -78,7 +90,8 @@ def relight(
     """Put the shadows of a patch under more or less light; in place.
 
     What of the light comes from the sky stays, and so does what air adds on the way up: shadows become deeper
-    in the infrared than in blue.
+    in the infrared than in blue, and B10 stays as it is. Clear ground into which the soft border of a shadow
+    reaches is no longer labelled; clouds are not changed, as they stand above it.
 
     Parameters
     ----------
@@ -86,7 +99,7 @@ def relight(
     values : float32 (bands, rows, cols)
         Reflectance at the top of the atmosphere, NaN where missing.
     labels : uint8 (rows, cols)
-        Shadows are changed, with borders as soft as penumbrae.
+        Shadows are changed, with borders as soft as penumbrae; changed too, see above.
     bands : sequence of str
         Names of the first axis.
     """
@@ -94,9 +107,13 @@ def relight(
     if not shadow.any():
         return
     weight = ndimage.uniform_filter(shadow.astype(np.float32), _SOFT, mode="nearest")
+    weight *= np.isin(labels, (_CLEAR_LABEL, _SHADOW, IGNORE))
     zenith, beam = float(rng.choice(_ZENITHS)), float(np.exp(rng.uniform(*np.log(_BEAM))))
     lit = rng.uniform(*_AIR_LIT)
+    labels[(labels == _CLEAR_LABEL) & (weight * abs(beam - 1) > _CHANGED)] = IGNORE
     for i in map(int, np.flatnonzero(bands_there(values))):
+        if not sees_ground(bands[i]):
+            continue
         air = _air(bands[i], zenith, *_USUAL)
         path = np.float32(air.gas * air.path)
         less = np.float32((beam - 1) * air.direct)

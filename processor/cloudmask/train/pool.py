@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError, OutputError
 from ..onnx_model import file_hash
@@ -24,7 +25,15 @@ Progress = Callable[[int, int], None]
 
 
 class PatchSet(Protocol):
-    """A sequence of samples; :meth:`get` may read from disk."""
+    """A sequence of samples; :meth:`get` may read from disk.
+
+    Attributes
+    ----------
+    odds : float (n,) or None
+        How likely each is to be drawn: as its pixels are among all. None where all have the same.
+    """
+
+    odds: npt.NDArray[np.float64] | None
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -40,6 +49,8 @@ class MemorySet:
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self._samples = list(samples)
+        areas = np.array([s.labels.size for s in self._samples], float)
+        self.odds: npt.NDArray[np.float64] | None = areas / max(1.0, areas.sum())
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -59,6 +70,7 @@ class DiskPool:
 
     def __init__(self, folder: Path, seeds: range, gsd: float) -> None:
         self.folder, self.seeds, self.gsd = folder, seeds, gsd
+        self.odds: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.seeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError, UsageError
 from ..evaluate.references.registry import Selection, open_reference
@@ -45,6 +46,7 @@ class ReferencePatches:
         if other:
             raise InputError(f"{spec.path}: {other[0]} is not {recipe.level}, which the recipe trains on")
         self._bands, self._gsd = recipe.bands, recipe.gsd
+        self.odds: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self._scenes)

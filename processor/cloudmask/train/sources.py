@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from .arrays import read_arrays
 from .pool import MemorySet, PatchSet, Progress, simulated_pool
 from .recipe import Recipe, SourceSpec
@@ -53,6 +56,7 @@ class Joined:
 
     def __init__(self, sets: list[PatchSet]) -> None:
         self._sets = sets
+        self.odds: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return sum(len(s) for s in self._sets)
