@@ -10,8 +10,8 @@ kind and of shadow, and ``sheet.png``: true colour, the model, DLR's network, th
 that were trained on there is the sheet alone: scores on them would say nothing.
 
 There is next to no L2A among the scenes. ``--level L2A --corrected`` takes those of L1C and takes their
-atmosphere off, that of usual clear air as the simulator has it: the ground and the clouds are real, the
-correction is not any processor's.
+atmosphere off, that of usual clear air as the simulator has it, or of clearer air where the scene's dark
+pixels do not allow so much: the ground and the clouds are real, the correction is not any processor's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ from cloudmask.bands import LEVEL_BANDS, Level
 from cloudmask.classes import COLOURS, CloudClass
 from cloudmask.errors import CloudMaskError
 from cloudmask.simulate.atmosphere import Atmosphere, Geometry, band_atmosphere, to_surface
+from cloudmask.simulate.conditions import draw_conditions
+from cloudmask.simulate.fitting import fitted
+from cloudmask.simulate.spec import SceneSpec
+from cloudmask.simulate.surfaces import ArraySurface
 from cloudmask.train.arrays import read_arrays
 from cloudmask.train.recipe import SourceSpec
 from cloudmask.train.sample import Sample, bands_there, codes_from_labels
@@ -81,7 +85,7 @@ Image = npt.NDArray[np.uint8]
 
 
 USUAL = Geometry(45.0, 150.0), Atmosphere(aerosol=0.12)
-"""Sun and air that ``--corrected`` assumes everywhere."""
+"""Sun and air that ``--corrected`` starts from."""
 
 
 def load(split: str, level: Level, gsd: float = GSD, *, corrected: bool = False) -> list[tuple[str, Sample]]:
@@ -97,8 +101,11 @@ def load(split: str, level: Level, gsd: float = GSD, *, corrected: bool = False)
 
 def without_air(sample: Sample) -> Sample:
     """An L1C sample as L2A; its labels, some of which rest on B10, stay."""
+    spec = SceneSpec(0, "L2A", max(sample.labels.shape), sample.gsd)
+    usual = replace(draw_conditions(spec), geometry=USUAL[0], air=USUAL[1])
+    fit = fitted(spec, usual, ArraySurface(*bands_of(sample, "L1C"), "L1C"))
     places = [LEVEL_BANDS["L1C"].index(band) for band in LEVEL_BANDS["L2A"]]
-    airs = [band_atmosphere(band, *USUAL) for band in LEVEL_BANDS["L2A"]]
+    airs = [band_atmosphere(band, fit.geometry, fit.air) for band in LEVEL_BANDS["L2A"]]
     planes = [to_surface(sample.values[i], air) for i, air in zip(places, airs, strict=True)]
     return replace(sample, values=np.maximum(np.stack(planes), np.float32(1e-4)))
 

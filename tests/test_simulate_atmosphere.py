@@ -13,6 +13,10 @@ from cloudmask.simulate.atmosphere import (
     rayleigh_depth,
     to_surface,
 )
+from cloudmask.simulate.conditions import draw_conditions
+from cloudmask.simulate.fitting import dark_pixels, fitted, most_aerosol
+from cloudmask.simulate.spec import SceneSpec
+from cloudmask.simulate.surfaces import ArraySurface
 from cloudmask.simulate.water import glint
 
 SUN = Geometry(40, 150, 6, 103)
@@ -106,3 +110,38 @@ def test_sharpness_keeps_the_mean_and_blurs_coarse_bands():
         assert seen.mean() == pytest.approx(image.mean(), rel=0.01)
     assert sensor.Sharpness("B02", 20)(image) is image
     assert sensor.Sharpness("B01", 20)(image).std() < sensor.Sharpness("B8A", 20)(image).std() < image.std()
+
+
+def seen_through(aerosol, geometry=SUN):
+    """Ground of .01 to .3 at the top of the atmosphere, (2 bands, 40, 40)."""
+    ground = np.linspace(0.01, 0.3, 1600).reshape(40, 40).astype(np.float32)
+    planes = []
+    for band in ("B02", "B04"):
+        air = band_atmosphere(band, geometry, Atmosphere(aerosol=aerosol))
+        planes.append(air.gas * (air.path + air.down * air.up * ground / (1 - air.sphere * ground)))
+    return ArraySurface(np.stack(planes), ("B02", "B04"), "L1C")
+
+
+def test_dark_ground_bounds_the_aerosol():
+    found = [most_aerosol(dark_pixels(seen_through(a)), SUN, Atmosphere()) for a in (0.04, 0.15, 0.4)]
+    assert found == sorted(found)
+    assert found == pytest.approx([0.04, 0.15, 0.4], abs=0.11)
+    assert most_aerosol({}, SUN, Atmosphere()) == np.inf
+    assert not dark_pixels(ArraySurface(np.ones((1, 8, 8)), ("B02",), "L2A"))
+
+
+def test_sun_and_air_give_way_to_what_was_seen_unless_they_were_asked_for():
+    surface = seen_through(0.05, Geometry(30, 150))
+    spec = SceneSpec(1, "L2A", 40, season="winter")
+    drawn = draw_conditions(spec)
+    assert drawn.geometry.sun_zenith > 45
+    found = fitted(spec, drawn, surface)
+    assert found.air.aerosol <= drawn.air.aerosol
+    assert found.geometry.sun_zenith < drawn.geometry.sun_zenith
+    for band, dark in dark_pixels(surface).items():
+        air = band_atmosphere(band, found.geometry, found.air)
+        assert air.gas * air.path <= dark
+    asked = SceneSpec(1, "L2A", 40, season="winter", sun_zenith=60.0, aerosol=0.3)
+    assert fitted(asked, draw_conditions(asked), surface) == draw_conditions(asked)
+    as_l1c = SceneSpec(1, "L1C", 40, season="winter")
+    assert fitted(as_l1c, draw_conditions(as_l1c), surface) == draw_conditions(as_l1c)

@@ -37,6 +37,33 @@ def test_sharpness_changes_edges_but_neither_level_nor_absent_bands() -> None:
     assert torch.allclose(after[:, 1, 8, [4, 12]], before[:, 1, 8, [4, 12]])
 
 
+def test_thin_cirrus_outlasts_the_noise_of_augmentation() -> None:
+    pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
+    from cloudmask.train.augment import Noise, shake
+    from cloudmask.train.recipe import AugmentSpec
+
+    spec = AugmentSpec(gain=0.0, band_gain=0.0, noise=0.003)
+    noise = Noise(("B02", "B10"), 64)
+    spreads = []
+    for seed in range(20):
+        flat = np.full((2, 64, 64), 0.1, np.float32)
+        spreads.append(shake(np.random.default_rng(seed), flat, spec, noise).std(axis=(1, 2)))
+    blue, cirrus = np.max(spreads, axis=0)
+    assert 0.002 < blue < 0.0035
+    assert cirrus < 0.0005
+
+
+def test_small_pieces_are_drawn_as_seldom_as_they_are_small() -> None:
+    pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
+    from cloudmask.train.pool import MemorySet
+
+    sides = (32, 32, 128)
+    pieces = [Sample("", np.zeros((1, n, n), np.float32), np.zeros((n, n), np.uint8), 20.0) for n in sides]
+    odds = MemorySet(pieces).odds
+    assert odds is not None
+    assert odds == pytest.approx([1 / 18, 1 / 18, 16 / 18])
+
+
 def test_another_resampler_changes_detail_of_the_finer_bands_alone() -> None:
     torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
     from cloudmask.train.augment import resampled
@@ -175,3 +202,17 @@ def test_l2a_patches_over_l1c_scenes(tmp_path: Path) -> None:
     assert 0 < blue < scene.reflectance[scene.bands.index("B02")].mean() - 0.02
     as_l2a = simulate_patch(Job(1, 64, 20.0, "L2A", bands, surfaces, options[:-1]))
     assert as_l2a.values[0].mean() > blue + 0.02
+
+
+def test_no_more_air_is_taken_off_a_clear_scene_than_its_dark_ground_has(tmp_path: Path) -> None:
+    """Forest in clean air under a high sun, whatever sun and haze its patches are drawn with."""
+    spec = SceneSpec(3, "L1C", 96, clouds=(), biome="forest", season="summer", aerosol=0.03, sun_zenith=25.0)
+    scene = simulate_scene(spec)
+    np.savez(tmp_path / "clear.npz", x=np.moveaxis(scene.reflectance, 0, -1), bands=np.array(scene.bands))
+    surfaces = (str(tmp_path / "clear.npz"),)
+    options = (("clouds", ()), ("procedural", 0.0), ("season", "winter"), ("surface_level", "L1C"))
+    black = []
+    for seed in range(12):
+        patch = simulate_patch(Job(seed, 64, 20.0, "L2A", ("B02", "B03"), surfaces, options))
+        black.append((patch.values <= 2e-4).mean())
+    assert max(black) < 0.02

@@ -60,3 +60,14 @@ def test_a_patch_with_cloud_and_gaps_stay_as_they_are() -> None:
     assert np.isnan(values[:, :, 30:]).all()
     assert np.isnan(values[1]).all()
     assert np.isfinite(values[[0, 2], :, :30]).all()
+
+
+def test_the_cirrus_band_sees_no_flood_and_the_vapour_band_little_of_it() -> None:
+    for seed in range(12):
+        values = np.concatenate([patch("L1C"), np.full((1, 64, 64), 0.0015), np.full((1, 64, 64), 0.1)])
+        values = values.astype(np.float32)
+        bands = (*BANDS, "B10", "B09")
+        flood(np.random.default_rng(seed), values, np.zeros((64, 64), np.uint8), bands, "L1C")
+        assert (values[3] == np.float32(0.0015)).all()
+        assert values[4].min() < 0.09
+        assert values[4].max() < 0.1 + 1e-6

@@ -76,3 +76,29 @@ def test_no_shadow_no_light() -> None:
     relight(np.random.default_rng(0), values, np.ones((64, 64), np.uint8), BANDS)
     assert np.isnan(values[0]).all()
     assert np.isfinite(values[1:]).all()
+
+
+def test_what_does_not_see_the_ground_stays() -> None:
+    bands, labels = (*BANDS, "B10"), np.zeros((64, 64), np.uint8)
+    cirrus = np.linspace(0.001, 0.05, 64, dtype=np.float32) * np.ones((64, 1), np.float32)
+    values = np.concatenate([patch(), cirrus[None]])
+    for seed in range(5):
+        haze(np.random.default_rng(seed), values, labels, bands)
+        labels[20:44, 20:44] = 1
+        relight(np.random.default_rng(seed), values, labels, bands)
+        labels[:] = 0
+    assert np.array_equal(values[-1], cirrus)
+
+
+def test_ground_in_a_soft_border_is_not_called_clear_and_clouds_stay() -> None:
+    for seed in range(30):
+        values, labels = patch(), np.zeros((64, 64), np.uint8)
+        labels[20:44, 20:44] = 1
+        labels[20:44, 44:50], labels[44:50, 20:44] = 2, 3
+        before = labels.copy()
+        relight(np.random.default_rng(seed), values, labels, BANDS)
+        changed = np.abs(values / patch() - 1).max(axis=0)
+        assert changed[np.isin(before, (2, 3))].max() == 0
+        assert changed[labels == 0].max() < 0.07
+        assert (labels[before != 0] == before[before != 0]).all()
+        assert set(np.unique(labels[before == 0])) <= {0, 255}

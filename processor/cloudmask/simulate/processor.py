@@ -11,14 +11,17 @@ from scipy import ndimage
 from .atmosphere import band_atmosphere, to_surface
 from .conditions import Conditions
 from .fields import Array, block_mean, stream
+from .fitting import dark_pixels, most_aerosol
 from .spec import SceneSpec
+from .surfaces import Surface
 
 
 class Processor:
     """Inverts the atmosphere with estimates that are as wrong as a processor's.
 
     Sen2Cor's aerosol over dark vegetation is within .05 + 20 % for two thirds of sites and falls back to a
-    constant where there is none (Doxani et al. 2023, Remote Sens. Environ. 285:113412, ACIX-II).
+    constant where there is none (Doxani et al. 2023, Remote Sens. Environ. 285:113412, ACIX-II). It does not
+    take more light off than the dark pixels of a given L1C scene have.
 
     Parameters
     ----------
@@ -26,15 +29,20 @@ class Processor:
         Seed and sampling distance.
     conditions : Conditions
         True state of the air.
+    surface : Surface
+        The ground.
     """
 
-    def __init__(self, spec: SceneSpec, conditions: Conditions) -> None:
+    def __init__(self, spec: SceneSpec, conditions: Conditions, surface: Surface) -> None:
         rng = stream(spec.seed, "processor")
         true = conditions.air
         aerosol = float(np.clip(true.aerosol * rng.normal(1, 0.2) + rng.normal(0, 0.05), 0.01, 1.2))
         vapour = float(true.vapour * np.exp(rng.normal(0, 0.12)))
-        self._air = replace(true, aerosol=aerosol, vapour=vapour, angstrom=1.2)
         self._geometry = conditions.geometry
+        guess = replace(true, vapour=vapour, angstrom=1.2)
+        if spec.level == "L2A":
+            aerosol = max(0.01, min(aerosol, most_aerosol(dark_pixels(surface), self._geometry, guess)))
+        self._air = replace(guess, aerosol=aerosol)
         self._spec = spec
         self._adjacency = bool(rng.random() < 0.7)  # an option that Sen2Cor has on by default
 

@@ -15,6 +15,7 @@ from ..errors import InputError, UsageError
 from . import sensor
 from .conditions import draw_conditions
 from .fields import Array, block_mean, power_law, stream
+from .fitting import fitted
 from .landcover import draw_surface
 from .processor import Processor
 from .render import Stage
@@ -72,20 +73,20 @@ class ProductScene:
             )
         self._spec, self._edge = spec, edge
         self._thresholds = thresholds or Thresholds()
-        self._conditions = draw_conditions(spec)
+        conditions = draw_conditions(spec)
         shape = (spec.size, spec.size)
-        conditions = self._conditions
         if surface is None:
             surface = draw_surface(
                 spec.seed, shape, spec.gsd, conditions.season, conditions.geometry, spec.biome
             )
+        self._conditions = fitted(spec, conditions, surface)
         self._stage = Stage(spec, self._conditions, surface)
         lacking = [b for b in LEVEL_BANDS[spec.level] if not self._stage.has(b)]
         if lacking:
             raise InputError(f"the ground lacks {', '.join(lacking)}, without which there is no product")
         if surface.missing() is not None:
             raise InputError("the ground has pixels without data; another seed takes another part of it")
-        self._processor = Processor(spec, self._conditions)
+        self._processor = Processor(spec, self._conditions, surface)
 
     @property
     def size10(self) -> int:

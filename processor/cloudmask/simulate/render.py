@@ -226,4 +226,4 @@ class Stage:
 
     @cached_property
     def _processor(self) -> Processor:
-        return Processor(self._spec, self._conditions)
+        return Processor(self._spec, self._conditions, self._surface)

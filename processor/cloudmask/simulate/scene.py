@@ -12,6 +12,7 @@ from ..classes import CloudClass
 from ..errors import InputError
 from .conditions import Conditions, draw_conditions
 from .fields import Array
+from .fitting import fitted
 from .landcover import draw_surface
 from .render import Stage
 from .spec import SceneSpec
@@ -89,6 +90,7 @@ def simulate_scene(
         raise InputError(
             f"surface has {surface.shape[0]} x {surface.shape[1]} pixels, the scene {spec.size} x {spec.size}"
         )
+    conditions = fitted(spec, conditions, surface)
     stage = Stage(spec, conditions, surface)
     bands = tuple(b for b in LEVEL_BANDS[spec.level] if stage.has(b))
     if not bands:

@@ -3,7 +3,8 @@
 Words are those of CMIX and of KappaMask's labelling guide put into quantities (Skakun et al. 2022, Remote
 Sens. Environ. 274:112990; Domnich et al. 2021, Remote Sens. 13:4100):
 
-- *semi-transparent cloud*: the cloud brightens the pixel visibly and the ground can still be seen through it;
+- *semi-transparent cloud*: the cloud adds light that shows over dark ground, and the ground can still be seen
+  through it; over ground as bright as itself (towns, sand) such a cloud need not show;
 - *cloud*: the ground's contrast is gone;
 - *cloud shadow*: clear pixels where clouds take a visible part of the light;
 - uniform aerosol, terrain shadow, snow, and a dark or bright ground are *clear*;
