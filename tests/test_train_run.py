@@ -127,6 +127,37 @@ def test_resumed_run_follows_the_same_curve(
     assert momentum == (5 if optimiser == "muon" else 0)  # kernels but for those of stem and head
 
 
+def test_run_is_not_resumed_with_another_simulator(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Trainer._epoch
+
+    def killed(self: Trainer, state: object) -> float:
+        if state.epoch == 1:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return whole(self, state)  # type: ignore[arg-type]
+
+    path, out = write(tmp_path, data), tmp_path / "out"
+    more = '[[train]]\nkind = "simulation"\ncount = 2\n[train.options]\nclouds = ["stratus"]\n'
+    path.write_text(path.read_text("utf-8") + more, "utf-8")
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    assert main(["train", str(path), "-o", str(out), "-q"]) == 130
+    monkeypatch.setattr(Trainer, "_epoch", whole)
+    facts = (out / "versions.json").read_text("utf-8")
+    now = json.loads(facts)["versions"]["simulator"]
+    (out / "versions.json").write_text(facts.replace(now, "before"), "utf-8")
+    assert main(["train", str(path), "-o", str(out), "-q", "--resume"]) == 2
+    assert f"another version of the simulator (before, now {now})" in capsys.readouterr().err
+    (out / "versions.json").write_text("{}", "utf-8")
+    assert main(["train", str(path), "-o", str(out), "-q", "--resume"]) == 2
+    assert "versions.json: cannot read" in capsys.readouterr().err
+    (out / "versions.json").write_text(facts, "utf-8")
+    assert main(["train", str(path), "-o", str(out), "-q", "--resume"]) == 0
+    (out / "versions.json").write_text(facts.replace(now, "before"), "utf-8")
+    assert main(["train", str(path), "-o", str(out), "--resume"]) == 0, "a finished run may export again"
+    assert "patches of today's" in capsys.readouterr().err
+
+
 def test_run_is_neither_overwritten_nor_resumed_by_another_recipe(
     run: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -96,7 +96,10 @@ def train(
     device = _device(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    _prepare(folder, recipe_path, recipe, device, init, resume)
+    if resume:
+        _check_resumable(folder, recipe, say)
+    else:
+        _prepare(folder, recipe_path, recipe, device, init)
     cache = settings.cache or folder / "pools"
 
     def open_all(specs: tuple[SourceSpec, ...], teach: bool) -> list[tuple[float, PatchSet]]:
@@ -224,14 +227,28 @@ def _device(settings: Settings) -> str:
     return settings.device
 
 
-def _prepare(
-    folder: Path, recipe_path: Path, recipe: Recipe, device: str, init: Path | None, resume: bool
-) -> None:
-    """Make the run folder and write into it what the run depends on."""
-    if resume:
-        if not (folder / "last.pt").is_file():
-            raise UsageError(f"{folder}: nothing to resume: no last.pt")
+def _check_resumable(folder: Path, recipe: Recipe, say: Say) -> None:
+    """See that a run can go on along its curve: with the simulator that it began with."""
+    if not (folder / "last.pt").is_file():
+        raise UsageError(f"{folder}: nothing to resume: no last.pt")
+    try:
+        facts = json.loads((folder / "versions.json").read_text("utf-8"))
+        begun_with = str(facts["versions"]["simulator"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{folder}/versions.json: cannot read what the run began with: {error}") from error
+    sources = (*recipe.train, *recipe.validation, *recipe.scenes)
+    if begun_with == fingerprint() or all(source.kind != "simulation" for source in sources):
         return
+    if load_checkpoint(folder / "last.pt").data["epoch"] < recipe.schedule.epochs:
+        raise UsageError(
+            f"{folder}: begun with another version of the simulator ({begun_with}, now {fingerprint()}): its "
+            "patches would not be the same; start a new run, from these weights with --init last.pt"
+        )
+    say(f"{folder}: the simulator has changed since this run; what is scored now are patches of today's")
+
+
+def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, init: Path | None) -> None:
+    """Make the run folder and write into it what the run depends on."""
     if (folder / "last.pt").exists():
         raise UsageError(f"{folder}: holds a run already; go on with --resume, or name a new folder")
     try:

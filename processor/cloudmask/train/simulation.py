@@ -25,8 +25,8 @@ _PROCEDURAL = "procedural"
 _CLEAR = "clear"
 _SKIES = "skies"
 _GROUND = "surface_level"
-_DRAWING = ("arrays.py", "turns.py")
-"""Modules beside this one that draw the ground."""
+_DRAWING = ("arrays.py", "sample.py", "turns.py", "../bands.py")
+"""Other modules that pixels and labels depend on: they draw the ground, average and label it."""
 _SCENE_KEYS = ("clouds", "cover", "season", "aerosol")
 
 
@@ -137,7 +137,7 @@ def fingerprint() -> str:
     """Hash of the code that makes pixels, so that no pool outlives the physics in it."""
     folder, here = Path(simulate.__file__).parent, Path(__file__)
     digest = hashlib.sha256()
-    for path in (*sorted(folder.glob("*.py")), here, *(here.with_name(n) for n in _DRAWING)):
+    for path in (*sorted(folder.glob("*.py")), here, *(here.parent / name for name in _DRAWING)):
         if not path.name.startswith("safe_"):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
