@@ -7,6 +7,7 @@ import pytest
 from helpers_models import card_data, write_model
 
 from cloudmask.catalog import catalog, choose, load_model
+from cloudmask.cli import main
 from cloudmask.errors import ModelError
 
 
@@ -83,7 +84,9 @@ def test_a_card_whose_package_is_not_installed(folder):
 
 
 def test_what_is_not_installed_is_passed_over(folder, tmp_path):
-    (folder / "away.json").write_text(json.dumps(card_data("away", bands=["B09"], rank=999)))
+    location = {"module": "no_such_package", "path": "x.onnx", "distribution": "some-models==1"}
+    away = card_data("away", bands=["B09"], rank=999, file=location)
+    (folder / "away.json").write_text(json.dumps(away))
     with pytest.raises(ModelError, match="model away is not installed"):
         choose("L1C", ["B09"])
     write_model(folder, "here", bands=["B09"], rank=1)
@@ -93,7 +96,25 @@ def test_what_is_not_installed_is_passed_over(folder, tmp_path):
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]"])
 def test_a_broken_card_is_named(folder, content):
     (folder / "bad.json").write_bytes(content)
+    (folder / "bad.onnx").write_bytes(b"")
     with pytest.raises(ModelError, match=r"bad\.json: "):
+        catalog()
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[]", b"{}", b'{"versions": {}}'])
+def test_other_json_files_are_no_cards(folder, content):
+    """The folder of a training run holds metrics.json and more beside its model."""
+    before = names()
+    (folder / "metrics.json").write_bytes(content)
+    assert names() == before
+    write_model(folder, "trained", rank=999)
+    assert names() == ["trained", *before]
+    assert main(["models"]) == 0
+
+
+def test_a_card_that_names_its_file_badly(folder):
+    (folder / "away.json").write_text(json.dumps(card_data("away", file=3)))
+    with pytest.raises(ModelError, match=r"away\.json: file: expected a JSON object"):
         catalog()
 
 

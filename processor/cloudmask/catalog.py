@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ class Entry:
 def catalog() -> list[Entry]:
     """All known models, best first: the package's own, then those of ``CLOUDMASK_MODEL_PATH``.
 
+    Other JSON files may lie in a folder, as in one that ``cloudmask train`` made: a card is a file beside an
+    ONNX file of the same stem, or one that says by its key ``file`` where its model is.
+
     Raises
     ------
     ModelError
@@ -55,11 +59,23 @@ def catalog() -> list[Entry]:
         if not folder.is_dir():
             raise ModelError(f"{folder}: no such folder of models (from {PATH_VARIABLE})")
         for file in sorted(folder.glob("*.json")):
+            if not _is_card(file):
+                continue
             card = load_card(file)
             if card.name in entries:
                 raise ModelError(f"{file}: a model named '{card.name}' is known already; rename one")
             entries[card.name] = Entry(card, _file(file, card))
     return sorted(entries.values(), key=lambda e: -e.card.rank)
+
+
+def _is_card(file: Path) -> bool:
+    if file.with_suffix(".onnx").is_file():
+        return True
+    try:
+        data = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False  # no model is named by it, so nobody misses one
+    return isinstance(data, dict) and "file" in data
 
 
 def _file(card_file: Path, card: ModelCard) -> Path | None:
