@@ -104,6 +104,47 @@ def test_area_of_interest(safe, tiny, tmp_path):
     assert inside.sum() > 4000
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"cloud_buffer": 200, "shadow_buffer": 200}, {"min_area": 60000}],
+    ids=["", "buffer", "area"],
+)
+def test_a_field_has_the_classes_of_the_whole_product(safe, tmp_path, options):
+    whole = mask(safe, **options)
+    for number, (left, top) in enumerate([(300, 400), (900, 1500), (1700, 700)]):
+        bounds = [whole.grid.left + left, whole.grid.top - top - 300]
+        bounds += [bounds[0] + 300, bounds[1] + 300]
+        area = write_area(tmp_path / f"{number}.geojson", bounds, whole.grid.crs)
+        part = mask(safe, aoi=area, **options)
+        row, col = (
+            round((whole.grid.top - part.grid.top) / 20),
+            round((part.grid.left - whole.grid.left) / 20),
+        )
+        rows, cols = part.classes.shape
+        inside = part.classes != CloudClass.MISSING
+        assert inside.sum() > 150
+        assert (part.classes == whole.classes[row : row + rows, col : col + cols])[inside].all()
+        assert part.statistics["valid_percent"] == 100
+
+
+def test_an_area_without_a_pixel_centre_is_the_pixels_it_touches(safe, tiny, tmp_path):
+    grid = mask(safe, model=tiny).grid
+    bounds = [grid.left + 402, grid.top - 408, grid.left + 408, grid.top - 402]
+    part = mask(safe, model=tiny, aoi=write_area(tmp_path / "a.geojson", bounds, grid.crs))
+    assert 1 <= (part.classes != CloudClass.MISSING).sum() <= 4
+    assert part.statistics["valid_percent"] == 100
+
+
+def test_absent_bands_are_told_of(tiny, tmp_path, caplog):
+    root = make_safe(tmp_path, size10=120)
+    mask(root, model=tiny)
+    assert not caplog.records
+    for file in root.rglob("*_B09.jp2"):
+        file.unlink()
+    mask(root, model=tiny)
+    assert "expected all bands of L1C, found none of B09; tiny does without" in caplog.text
+
+
 def write_area(path, bounds, crs, **more):
     from rasterio.warp import transform_geom
 
@@ -137,6 +178,16 @@ def test_a_loaded_model_can_be_used_again():
     for _ in range(2):
         mask_array(image(), BANDS, gsd=20, level="L1C", model=net)
     assert net.tiles == 2
+
+
+def test_a_loaded_model_says_how_it_can_do_without_bands():
+    six = ["B02", "B03", "B04", "B08", "B11", "B12"]
+    pixels = np.full((6, 64, 64), 0.1, np.float32)
+    net = cloudmask.load_model("cloudmask-l1c", device="cpu")
+    with pytest.raises(InputError, match=r"needs band B01.*load_model\(..., bands=\[...\]\)"):
+        mask_array(pixels, six, gsd=20, level="L1C", model=net)
+    net = cloudmask.load_model("cloudmask-l1c", device="cpu", bands=six)
+    assert mask_array(pixels, six, gsd=20, level="L1C", model=net).classes.shape == (64, 64)
 
 
 def test_bands_in_any_order_and_more_than_needed(tiny):

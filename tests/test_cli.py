@@ -121,7 +121,24 @@ def test_default_model_and_product_without_valid_pixels(run, tmp_path, dlr):
     assert "cloudmask-l1c" in err
 
 
+def test_what_an_earlier_run_left_is_told_of(run, safe, tiny):
+    base = ("run", safe, "-o", "m.tif", "--model", tiny, "--overwrite")
+    assert run(*base, "--quicklook", "--probabilities")[0] == 0
+    code, _, err = run(*base)
+    assert code == 0
+    assert "beside it stay, of an earlier run: m_probabilities.tif, m.png" in err
+    assert "beside it" not in run(*base, "--quicklook", "--probabilities")[2]
+
+
 # Errors
+
+
+def test_the_record_does_not_replace_the_area_of_interest(run, safe, tiny):
+    Path("field.json").write_text("{}")
+    found, _, err = run("run", safe, "-o", "field.tif", "--model", tiny, "--aoi", "field.json", "--overwrite")
+    assert found == 2
+    assert "field.json: the record would replace the area of interest" in err
+    assert Path("field.json").read_text() == "{}"
 
 
 def fails(run, code, text, *args):
@@ -274,6 +291,7 @@ def test_models_lists_and_tells_json(run, tmp_path, monkeypatch):
     assert entries[0]["name"] == "mine"
     assert all({"level", "bands", "gsd", "licence", "sha256", "path"} <= e.keys() for e in entries)
     (tmp_path / "m" / "bad.json").write_text("{")
+    (tmp_path / "m" / "bad.onnx").write_bytes(b"")
     fails(run, 4, "bad.json: expected a model card in JSON", "models")
 
 

@@ -51,6 +51,17 @@ def test_statistics_count_valid_pixels_only():
     }
 
 
+def test_outside_an_area_of_interest_nothing_counts():
+    whole = dataclasses.replace(make_mask(), classes=np.array([[1, 1, 1, 4], [2, 3, 5, 5]], np.uint8))
+    outside = np.array([[True, False], [True, False]])
+    part = whole.within((0, 2, 2, 2), outside, "a.geojson")
+    assert (part.classes == [[5, 4], [5, 5]]).all()
+    assert part.statistics["valid_percent"] == 50
+    assert part.statistics["pixels"]["missing"] == 1
+    assert (part.grid.left, part.grid.top) == (whole.grid.left + 40, whole.grid.top)
+    assert record(part)["aoi"] == "a.geojson"
+
+
 def test_record_holds_what_is_needed_to_repeat_the_run():
     facts = json.loads(json.dumps(record(make_mask())))
     assert facts.keys() == {
@@ -258,6 +269,44 @@ def test_old_ones_survive_a_failure(tmp_path):
             outputs.path(file).write_text("new")
             raise RuntimeError
     assert file.read_text() == "old"
+
+
+def write_all(targets):
+    with AtomicOutputs(targets, overwrite=True) as out:
+        for target in targets:
+            if target.suffix == ".data":
+                out.path(target).mkdir()
+            else:
+                out.path(target).write_text("new")
+
+
+def test_old_ones_come_back_where_a_later_one_cannot_be_replaced(tmp_path, monkeypatch):
+    targets = [tmp_path / name for name in ("a.tif", "b.data", "c.json", "d.png")]
+    targets[0].write_text("old a")
+    targets[1].mkdir()
+    (targets[1] / "x").write_text("old x")
+    targets[2].write_text("old c")
+    whole = Path.replace
+
+    def replace(self, target):
+        if Path(target).name == "d.png":
+            raise OSError(5, "Input/output error")
+        return whole(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(OutputError, match="Input/output error"):
+        write_all(targets)
+    assert [targets[0].read_text(), targets[2].read_text()] == ["old a", "old c"]
+    assert (targets[1] / "x").read_text() == "old x"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tif", "b.data", "c.json"]
+
+
+def test_a_folder_in_the_way_stops_all_outputs(tmp_path):
+    targets = [tmp_path / "a.tif", tmp_path / "a.json"]
+    targets[1].mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        write_all(targets)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_temporaries_of_dead_processes_are_removed(tmp_path):

@@ -38,10 +38,17 @@ class Area:
     geometries: list[dict[str, Any]]
     file: str
 
-    def window(self, grid: Grid, step: int) -> tuple[int, int, int, int]:
+    def window(self, grid: Grid, step: int, margin: float = 0.0) -> tuple[int, int, int, int]:
         """First row, first column, rows, columns of `grid` around the area.
 
-        The window's edges are multiples of `step` pixels, so that coarser grids share them.
+        Parameters
+        ----------
+        grid : Grid
+            The product's.
+        step : int
+            The window's edges are multiples of so many pixels, so that coarser grids share them.
+        margin : float
+            Ground around the area that the window takes in as far as there is any, nominal metres.
 
         Raises
         ------
@@ -59,6 +66,8 @@ class Area:
                 f"{self.file}: the area of interest lies outside the product; GeoJSON holds longitude and "
                 "latitude (WGS 84) in this order"
             )
+        more = margin / grid.gsd
+        r0, r1, c0, c1 = r0 - more, r1 + more, c0 - more, c1 + more
         row = max(0, math.floor(r0 / step)) * step
         col = max(0, math.floor(c0 / step)) * step
         rows = min(grid.rows, math.ceil(r1 / step) * step) - row
@@ -66,10 +75,16 @@ class Area:
         return row, col, rows, cols
 
     def outside(self, grid: Grid) -> npt.NDArray[np.bool_]:
-        """Pixels (bool (rows, cols)) whose centre no polygon covers."""
-        mask: npt.NDArray[np.bool_] = geometry_mask(
-            self.geometries, grid.shape, Affine(*grid.transform), all_touched=False
-        )
+        """Pixels (bool (rows, cols)) whose centre no polygon covers.
+
+        Where polygons are so small that they cover no centre at all, those that none touches.
+        """
+        for all_touched in (False, True):
+            mask: npt.NDArray[np.bool_] = geometry_mask(
+                self.geometries, grid.shape, Affine(*grid.transform), all_touched=all_touched
+            )
+            if not mask.all():
+                break
         return mask
 
 

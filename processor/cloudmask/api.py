@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from .array_source import ArraySource
-from .bands import parse_bands, parse_level
+from .bands import LEVEL_BANDS, parse_bands, parse_level
+from .card import ModelCard
 from .catalog import load_model
-from .classes import CloudClass
 from .errors import UsageError
 from .model import Model
 from .options import Options, make_options
@@ -24,6 +24,8 @@ from .source import PlaneSource
 
 if TYPE_CHECKING:
     from .aoi import Area
+
+log = logging.getLogger(__name__)
 
 _COARSEST = 60  # metres; windows on its pixels are windows on all pixels of a product
 
@@ -43,8 +45,9 @@ def mask(
     path : str or Path
         A ``.SAFE`` folder, a zip of one, or its ``MTD_MSIL1C.xml`` or ``MTD_MSIL2A.xml``.
     aoi : str or Path, optional
-        GeoJSON (WGS 84) with polygons: only their bounding box is masked, and pixels outside
-        them are MISSING.
+        GeoJSON (WGS 84) with polygons: the mask covers their bounding box, pixels outside them are
+        MISSING, and statistics are of those inside. Around it as much is read as the network, buffers
+        and the smallest object need, so that pixels have the class that they have in the whole product.
     preview : bool
         Keep a small true-colour picture for a quicklook.
     progress : callable, optional
@@ -90,25 +93,49 @@ def mask_product(
             device=options.device,
             threads=options.threads,
         )
+        absent = [b for b in LEVEL_BANDS[product.level] if b not in product.bands]
+        if absent and not set(absent) & set(model.card.required):
+            log.warning(
+                "%s: expected all bands of %s, found none of %s; %s does without, but masks worse: is the "
+                "product complete?",
+                product.name,
+                product.level,
+                ", ".join(absent),
+                model.card.name,
+            )
         source: PlaneSource = product
         area: Area | None = None
         if aoi is not None:
             from .aoi import read_area
 
             area = read_area(aoi, product.grid.crs)
-            step = math.lcm(_COARSEST, int(model.card.gsd)) // int(product.grid.gsd)
-            source = product.subset(*area.window(product.grid, step))
+            # On the lattice that the network's strides have over the whole product.
+            stride = int(model.card.gsd) * model.card.tile.multiple
+            step = math.lcm(_COARSEST, stride) // int(product.grid.gsd)
+            around = area.window(product.grid, step, context(model.card, options))
+            source = product.subset(*around)
         result = predict(source, model, options, progress=progress)
         if area is not None:
-            outside = area.outside(result.grid)
-            result.classes[outside] = int(CloudClass.MISSING)
-            if result.probabilities is not None:
-                result.probabilities[:, outside] = np.nan
+            step = math.lcm(_COARSEST, int(model.card.gsd)) // int(product.grid.gsd)
+            window = area.window(product.grid, step)
+            source = product.subset(*window)
+            factor = options.resolution / product.grid.gsd
+            row, col = (round((a - b) / factor) for a, b in zip(window[:2], around[:2], strict=True))
+            grid = source.grid.at(float(options.resolution))
+            outside = area.outside(grid)
+            result = result.within((row, col, grid.rows, grid.cols), outside, area.file)
         if preview:
             from .quicklook import read_preview
 
             result = dataclasses.replace(result, preview=read_preview(source, options.resolution))
         return result
+
+
+def context(card: ModelCard, options: Options) -> float:
+    """Ground around a pixel on which its class may depend, metres."""
+    # An object that is cut off must still be as large as the smallest one that is kept.
+    objects = 2 * math.sqrt(options.min_area)
+    return card.tile.margin * card.gsd + max(options.cloud_buffer, options.shadow_buffer) + objects
 
 
 def mask_array(

@@ -32,7 +32,8 @@ def check_targets(targets: Sequence[Path], overwrite: bool) -> None:
     for target in targets:
         if target.exists() and not overwrite:
             raise OutputError(
-                f"{target}: exists already; use --overwrite to replace it or -o for another name"
+                f"{target}: exists already; use --overwrite (in Python: overwrite=True) to replace it, or "
+                "another name"
             )
     for folder in {target.parent for target in targets}:
         if not folder.is_dir():
@@ -92,19 +93,42 @@ class AtomicOutputs:
 
     def _publish(self) -> None:
         assert self._folder is not None
+        for target in self._targets:
+            if target.is_dir() and not (self._folder / target.name).is_dir():
+                raise OutputError(f"{target}: is a folder; remove it, or take another name for the output")
+        done: list[tuple[Path, Path | None]] = []
         try:
             for target in self._targets:
-                made = self._folder / target.name
-                if target.is_dir() and not made.is_dir():
-                    raise OutputError(f"{target}: is a folder; remove it or use -o for another name")
-                if target.is_dir():
-                    # A folder cannot be renamed over another; the old one goes with the temporaries.
-                    target.rename(self._folder / f"{target.name}.old")
-                made.replace(target)
-        except OutputError:
-            raise
+                old = None
+                if target.exists():
+                    # What was there goes with the temporaries, or back if another output cannot be renamed.
+                    old = self._folder / f"{target.name}.old"
+                    _keep(target, old)
+                done.append((target, old))
+                (self._folder / target.name).replace(target)
         except OSError as error:
+            self._undo(done)
             raise _output_error(self._targets[0], error) from error
+
+    def _undo(self, done: Sequence[tuple[Path, Path | None]]) -> None:
+        """Put back what was there before."""
+        assert self._folder is not None
+        for target, old in reversed(done):
+            if target.exists():
+                target.rename(self._folder / f"{target.name}.new")
+            if old is not None:
+                old.rename(target)
+
+
+def _keep(target: Path, old: Path) -> None:
+    """Give what is there a second name; a folder, over which none can be renamed, is moved there."""
+    if target.is_dir():
+        target.rename(old)
+        return
+    try:
+        os.link(target, old)  # so that readers find the one file or the other at any moment
+    except OSError:  # file systems without links
+        target.rename(old)
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:

@@ -66,6 +66,7 @@ def record(mask: Mask) -> dict[str, Any]:
     return {
         "product": mask.name,
         "level": mask.level,
+        **({"aoi": mask.aoi} if mask.aoi else {}),
         "software": {"name": "cloudmask", "version": __version__},
         "model": {
             "name": mask.model.name,

@@ -107,9 +107,12 @@ def predict(
         )
     absent = [b for b in card.bands if b not in source.bands]
     if absent:
+        remedy = ""
+        if not set(absent) & set(card.required):
+            remedy = "; it can do without, but has to know when it is loaded: load_model(..., bands=[...])"
         raise InputError(
             f"{source.name}: model {card.name} needs band {', '.join(absent)}, "
-            f"found {', '.join(source.bands)}"
+            f"found {', '.join(source.bands)}{remedy}"
         )
     work, out = source.grid.at(card.gsd), source.grid.at(out_gsd or float(options.resolution))
     run = _Run(source, model, options, work, out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class Mask:
         went on beside that: loading and resampling bands, all threads together.
     preview : uint8 (rows, cols, 3) or None
         A small true-colour picture for the quicklook, if one was asked for.
+    aoi : str or None
+        File of the area of interest, if there was one.
+    outside : bool (rows, cols) or None
+        Pixels outside the area of interest; they are MISSING and not part of the statistics.
     """
 
     classes: npt.NDArray[np.uint8]
@@ -60,18 +64,53 @@ class Mask:
     device: str
     timing: Mapping[str, float] = field(default_factory=dict)
     preview: npt.NDArray[np.uint8] | None = None
+    aoi: str | None = None
+    outside: npt.NDArray[np.bool_] | None = None
+
+    def within(self, window: tuple[int, int, int, int], outside: npt.NDArray[np.bool_], aoi: str) -> Mask:
+        """The part of the mask that was asked for.
+
+        Parameters
+        ----------
+        window : tuple of int
+            First row, first column, rows, columns.
+        outside : bool (rows, cols)
+            Pixels of the window that become MISSING and do not count.
+        aoi : str
+            Where the area came from, for the record.
+        """
+        row, col, rows, cols = window
+        cut = np.s_[..., row : row + rows, col : col + cols]
+        classes = self.classes[cut].copy()
+        classes[outside] = int(CloudClass.MISSING)
+        probabilities = None
+        if self.probabilities is not None:
+            probabilities = self.probabilities[cut].copy()
+            probabilities[:, outside] = np.nan
+        return replace(
+            self,
+            classes=classes,
+            probabilities=probabilities,
+            saturated=self.saturated[cut] & ~outside,
+            grid=self.grid.subset(row, col, rows, cols),
+            aoi=aoi,
+            outside=outside,
+        )
 
     @property
     def statistics(self) -> dict[str, Any]:
         """Pixel counts and shares.
 
         ``percent`` holds each of the four classes' share of valid pixels (0 to 100; None where no
-        pixel is valid), ``valid_percent`` the share of valid pixels in all, ``pixels`` the counts.
+        pixel is valid), ``valid_percent`` the share of valid pixels in all, ``pixels`` the counts;
+        all of them of the area of interest, if there was one.
         """
         # A comparison a class: counting by bincount would first copy the mask into 64-bit numbers.
         counts = {int(c): np.count_nonzero(self.classes == int(c)) for c in CloudClass}
+        if self.outside is not None:
+            counts[int(CloudClass.MISSING)] -= np.count_nonzero(self.outside)
         valid = int(sum(counts[int(c)] for c in SURFACE_CLASSES))
-        total = int(self.classes.size)
+        total = valid + int(counts[int(CloudClass.MISSING)])
         return {
             "percent": {
                 c.key: round(100.0 * int(counts[int(c)]) / valid, 4) if valid else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import OutputError
+from ..errors import OutputError, UsageError
 from ..options import Options
 from .common import (
     collect_options,
@@ -17,6 +18,8 @@ from .common import (
     set_up_logging,
     verbosity_options,
 )
+
+log = logging.getLogger(__name__)
 
 
 @click.command("run", short_help="Mask one Sentinel-2 product.")
@@ -48,7 +51,7 @@ from .common import (
     "--aoi",
     type=click.Path(path_type=Path),
     metavar="FILE.geojson",
-    help="Mask only the polygons of this file (longitude and latitude, WGS 84).",
+    help="Mask only the polygons of this file (longitude and latitude, WGS 84); statistics are of them.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record of the run on standard output.")
@@ -75,6 +78,9 @@ def command(
     set_up_logging(verbose, quiet)
     options = collect_options(values, threshold)
     main, files = _plan(product, output, format_, options, quicklook, overwrite)
+    if aoi is not None and aoi.absolute() in [file.absolute() for file in files.values()]:
+        raise UsageError(f"{aoi}: the record would replace the area of interest; use -o for another name")
+    _tell_of_leftovers(main, format_, files)
 
     from ..api import mask_product  # loads GDAL, so only once the arguments are known to be good
     from ..output import record, save_mask
@@ -122,6 +128,16 @@ def _plan(
             raise OutputError(f"{error} (the product's own folder is the default)") from error
         raise
     return main, files
+
+
+def _tell_of_leftovers(main: Path, format_: str, files: dict[str, Path]) -> None:
+    """Say which files of an earlier run will stay beside the new mask."""
+    from ..output import output_files
+
+    every = output_files(main, format_, probabilities=True, quicklook=True)
+    left = [file.name for role, file in every.items() if role not in files and file.exists()]
+    if left:
+        log.warning("%s: beside it stay, of an earlier run: %s", main, ", ".join(left))
 
 
 def _summarise(facts: dict[str, Any], files: dict[str, Path]) -> None:
