@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 import sys
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..bands import LEVEL_BANDS, Level, parse_bands, parse_level
@@ -223,6 +226,88 @@ class Recipe:
     exports: tuple[ExportSpec, ...] = ()
 
 
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`; `above` and `below` leave out `low` and `high` themselves.
+
+    NaN and the infinities, which TOML can write, are in no range.
+    """
+
+    low: float
+    high: float
+    above: bool = False
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is in the range."""
+        inside = self.low < value if self.above else self.low <= value
+        return inside and (value < self.high if self.below else value <= self.high)
+
+    def __str__(self) -> str:
+        first = f"more than {self.low:.16g}" if self.above else f"{self.low:.16g}"
+        last = f"less than {self.high:.16g}" if self.below else f"{self.high:.16g}"
+        return f"{first} to {last}"
+
+
+_SHARE = Range(0, 1)
+_GSD = Range(5, 500)  # of a model card
+_COUNT = 10_000_000
+_SEED = Range(0, 2**53)  # whole numbers that JSON keeps
+
+RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
+    {
+        Recipe: {"gsd": _GSD, "patch": Range(32, 4096), "seed": _SEED},
+        ModelSpec: {"widths": Range(1, 4096), "bottom": Range(0, 64)},
+        AugmentSpec: {
+            "gain": Range(0, 2),
+            "band_gain": Range(0, 1),
+            "noise": Range(0, 1),
+            "scale": Range(0, 2),
+            "sharpness": _SHARE,
+            "missing": _SHARE,
+            "flood": _SHARE,
+            "haze": _SHARE,
+            "relight": _SHARE,
+            "drop": _SHARE,
+        },
+        ScheduleSpec: {
+            "epochs": Range(1, _COUNT),
+            "steps": Range(1, _COUNT),
+            "batch": Range(1, 4096),
+            "crop": Range(32, 4096),
+            "rate": Range(0, 1, above=True),
+            "weight_decay": Range(0, 10),
+            "warmup": Range(0, _COUNT),
+            "average": _SHARE,
+            "patience": Range(0, _COUNT),
+            "encoder_rate": Range(0, 100),
+            "anchor": Range(0, 1, below=True),
+        },
+        LossSpec: {
+            "class_weights": Range(0, 1000, above=True),
+            "dice": Range(0, 1000),
+            "smoothing": Range(0, 1, below=True),
+            "consistency": Range(0, 1000),
+        },
+        SourceSpec: {"weight": Range(0, 1e6), "count": Range(0, _COUNT), "seed": _SEED},
+        TeacherSpec: {"gsd": _GSD, "weight": Range(0, 1000)},
+        ExportSpec: {"rank": Range(-999, 1000), "offsets": Range(-1000, 1000)},
+    }
+)
+"""What every number of a recipe may be; of a list, each of its numbers."""
+
+SIMULATION_OPTIONS: Mapping[str, Range] = MappingProxyType(
+    {"procedural": _SHARE, "clear": _SHARE, "cover": _SHARE, "aerosol": Range(0, 3)}
+)
+"""What the numbers among a simulation's options may be."""
+_SIMULATED_GSD = 120  # metres; the simulator makes no coarser scenes
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+_NAME_WORDS = "1 to 64 letters, digits, '.', '_' and '-' that begin and end with a letter or digit"
+_TAKEN = ("recipe", "versions", "metrics")
+"""JSON files of a run folder, which a model's card must not replace."""
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
@@ -234,8 +319,9 @@ def load_recipe(path: Path) -> Recipe:
     UsageError
         If the file is not TOML, or a key or value is not what a recipe has; the message names it.
     """
-    recipe = _build(Recipe, _read(path), str(path))
-    return check_recipe(recipe, str(path))
+    recipe = check_recipe(_build(Recipe, _read(path), str(path)), str(path))
+    _check_int8(recipe, str(path))
+    return recipe
 
 
 _MOST_BASES = 8
@@ -247,7 +333,7 @@ def _read(path: Path, depth: int = 0) -> dict[str, Any]:
         raw = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from error
     base = raw.pop("base", None)
     if base is None:
@@ -271,8 +357,10 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     Raises
     ------
     UsageError
-        If values do not fit each other.
+        If a number is not in its range (:data:`RANGES`), a name cannot be a file's, or values do not fit
+        each other.
     """
+    _check_ranges(recipe, where)
     try:
         level, bands = parse_level(recipe.level), parse_bands(recipe.bands)
         sets = tuple(parse_bands(s) for s in recipe.augment.band_sets)
@@ -286,6 +374,7 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     absent = [b for b in bands if b not in LEVEL_BANDS[level]]
     if absent:
         raise UsageError(f"{where}: level {level} has no band {', '.join(absent)}; remove it from 'bands'")
+    _require(bool(bands), where, "bands", "at least one band", list(recipe.bands))
     if not recipe.train:
         raise UsageError(f"{where}: no [[train]] source; name at least one")
     _require(recipe.patch % 32 == 0 and recipe.patch > 0, where, "patch", "a multiple of 32", recipe.patch)
@@ -309,7 +398,6 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     )
     _require(set(smooth) <= set(bands), where, "model.smooth", f"some of {', '.join(bands)}", smooth)
     schedule = recipe.schedule
-    _require(recipe.loss.consistency >= 0, where, "loss.consistency", "0 or more", recipe.loss.consistency)
     _require(
         recipe.loss.consistency == 0 or schedule.batch % 2 == 0,
         where,
@@ -317,16 +405,27 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
         "an even number with loss.consistency",
         schedule.batch,
     )
+    widths = recipe.model.widths
+    _require(2 <= len(widths) <= 5, where, "model.widths", "2 to 5 numbers", list(widths))
+    # Batch norms need two values of each channel, at the coarsest stride as well.
+    _require(
+        schedule.batch > 1 or crop > 2 ** len(widths),
+        where,
+        "schedule.batch",
+        f"2 or more with {len(widths)} model.widths and a crop of {crop}",
+        schedule.batch,
+    )
     known = schedule.optimiser in ("adamw", "muon")
     _require(known, where, "schedule.optimiser", "adamw or muon", schedule.optimiser)
     _require(schedule.select in ("best", "last"), where, "schedule.select", "best or last", schedule.select)
-    _require(0 <= schedule.anchor < 1, where, "schedule.anchor", "0 to 1, without 1", schedule.anchor)
     for key, share in (("haze", recipe.augment.haze), ("relight", recipe.augment.relight)):
         _require(share == 0 or level == "L1C", where, f"augment.{key}", "0 at L2A", share)
-    for spec in (*recipe.train, *recipe.validation, *recipe.scenes):
-        _require(spec.kind in SOURCE_KINDS, where, "kind", " or ".join(SOURCE_KINDS), spec.kind)
-        _require(spec.labels in LABEL_KINDS, where, "labels", " or ".join(LABEL_KINDS), spec.labels)
-        _require(spec.weight >= 0, where, "weight", "0 or more", spec.weight)
+    for table in ("train", "validation", "scenes"):
+        for number, source in enumerate(getattr(recipe, table), 1):
+            _check_source(source, recipe, where, f"[[{table}]] {number}: ")
+    heaviest = max(source.weight for source in recipe.train)
+    _require(heaviest > 0, where, "[[train]] weight", "more than 0 for one source at least", heaviest)
+    _check_names(recipe, where)
     for chosen in sets:
         _require(
             set(chosen) <= set(bands), where, "augment.band_sets", f"subsets of {', '.join(bands)}", chosen
@@ -348,6 +447,69 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     return dataclasses.replace(
         recipe, level=level, bands=bands, model=model, augment=augment, exports=exports
     )
+
+
+def _check_ranges(table: Any, where: str, path: str = "") -> None:
+    """Hold every number of a recipe's table, and of those within it, against :data:`RANGES`."""
+    ranges = RANGES[type(table)]
+    for entry in dataclasses.fields(table):
+        value = getattr(table, entry.name)
+        items = value if isinstance(value, tuple) else (value,)
+        for number, item in enumerate(items, 1):
+            if dataclasses.is_dataclass(item):
+                inner = f"[[{entry.name}]] {number}: " if items is value else f"{entry.name}."
+                _check_ranges(item, where, inner)
+            elif isinstance(item, (int, float)) and not isinstance(item, bool):
+                allowed = ranges[entry.name]
+                _require(allowed.holds(item), where, path + entry.name, f"a number from {allowed}", item)
+
+
+def _check_source(spec: SourceSpec, recipe: Recipe, where: str, path: str) -> None:
+    _require(spec.kind in SOURCE_KINDS, where, f"{path}kind", " or ".join(SOURCE_KINDS), spec.kind)
+    _require(spec.labels in LABEL_KINDS, where, f"{path}labels", " or ".join(LABEL_KINDS), spec.labels)
+    try:
+        json.dumps(dict(spec.options), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{where}: {path}options: expected texts, numbers and lists of them: {error}"
+        ) from error
+    if spec.kind != "simulation":
+        return
+    _require(spec.count > 0, where, f"{path}count", "1 patch or more", spec.count)
+    _require(recipe.gsd <= _SIMULATED_GSD, where, "gsd", f"up to {_SIMULATED_GSD} to simulate", recipe.gsd)
+    for key, allowed in SIMULATION_OPTIONS.items():
+        value = spec.options.get(key, allowed.low)
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and allowed.holds(value)
+        _require(good, where, f"{path}options.{key}", f"a number from {allowed}", value)
+
+
+def _check_names(recipe: Recipe, where: str) -> None:
+    """What becomes a file's name, or stands in every card."""
+    for key in ("version", "licence"):
+        _require(bool(getattr(recipe, key).strip()), where, key, "a text, for the card", getattr(recipe, key))
+    _require(float(recipe.gsd).is_integer(), where, "gsd", "whole metres", recipe.gsd)
+    _require(_NAME.fullmatch(recipe.name) is not None, where, "name", _NAME_WORDS, recipe.name)
+    exports = recipe.exports or (ExportSpec(recipe.name),)
+    for export in exports:
+        _require(_NAME.fullmatch(export.name) is not None, where, "exports.name", _NAME_WORDS, export.name)
+    written = [e.name for e in exports] + [f"{e.name}-int8" for e in exports if e.int8]
+    for name in written:
+        # Some file systems tell no capitals from small letters.
+        same = [n for n in (*_TAKEN, *written) if n.casefold() == name.casefold()]
+        expected = f"a name of its own for each model, and none of {', '.join(_TAKEN)}"
+        _require(len(same) == 1, where, "exports.name", expected, name)
+
+
+def _check_int8(recipe: Recipe, where: str) -> None:
+    """See that there will be pixels to make int8 copies by; a stored recipe may do without."""
+    real = sum(source.kind == "arrays" for source in recipe.train)
+    for export in recipe.exports:
+        if export.int8 and not (real and recipe.scenes):
+            raise UsageError(
+                f"{where}: exports.int8 of {export.name}: needs real pixels to calibrate, from a [[train]] "
+                f"source of kind 'arrays', and others to check, from [[scenes]]; found {real} and "
+                f"{len(recipe.scenes)}; add them, or leave int8 out"
+            )
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
@@ -393,10 +555,15 @@ def _value(hint: Any, raw: Any, where: str) -> Any:
             raise UsageError(f"{where}: expected a list, found {raw!r}")
         item = typing.get_args(hint)[0]
         return tuple(_value(item, v, where) for v in raw)
+    if origin is typing.Literal and not isinstance(raw, str):
+        raise UsageError(f"{where}: expected text, found {raw!r}")
     if origin in (typing.Literal, types.UnionType):
         return raw  # checked with the other values
     if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
+        try:
+            return float(raw)
+        except OverflowError as error:
+            raise UsageError(f"{where}: expected a number, found one of {len(str(raw))} digits") from error
     if hint in (int, float, str, bool) and type(raw) is not hint:
         raise UsageError(f"{where}: expected {hint.__name__}, found {raw!r}")
     if origin is not None and not isinstance(raw, Mapping):
