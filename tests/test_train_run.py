@@ -2,6 +2,7 @@
 """Runs: the same curve after a kill, other bands from the same weights, export, int8, pools, errors."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -236,6 +237,61 @@ def test_an_exported_model_of_other_bands_or_widths_is_refused(
     recipe.write_text(recipe.read_text("utf-8").replace("[4, 6]", "[4, 8]"), "utf-8")
     assert main(["train", str(recipe), "-o", str(tmp_path / "b"), "-q", "--init", str(whole)]) == 2
     assert "widths" in capsys.readouterr().err
+
+
+SIMULATION = '[[train]]\nkind = "simulation"\ncount = 2\n[train.options]\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (SIMULATION + "magic = 1\n", r"\[\[train\]\] 2: simulation option 'magic' is unknown"),
+        (SIMULATION + 'skies = [[], ["cirrus"], ["pancakes"]]\n', "cloud kind 'pancakes' is unknown"),
+        (SIMULATION + "skies = []\n", r"options\.skies, options\.clouds: expected lists"),
+        (SIMULATION + 'clouds = "cumulus"\n', r"options\.skies, options\.clouds: expected lists"),
+        (SIMULATION + "season = 3\n", r"options\.season: expected text"),
+        (SIMULATION + 'surface_level = "L3"\n', "unknown processing level 'L3'"),
+        ('[[train]]\nkind = "reference"\nformat = "magic"\n', "format: expected one of pixbox"),
+    ],
+)
+def test_what_cannot_end_well_is_not_begun(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, text: str
+) -> None:
+    path = write(tmp_path / "in", data)
+    path.write_text(path.read_text("utf-8") + more, "utf-8")
+    assert main(["train", str(path), "-o", str(tmp_path / "out"), "-q"]) == 2
+    assert re.search(text, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "init", "text"),
+    [
+        ("widths = [4, 6]", 'widths = [4, 6]\nfeatures = ["ndsi"]', "", "ndsi"),
+        ("warmup = 2", "warmup = 2\nanchor = 0.5", "", r"schedule\.anchor mixes in"),
+        ("warmup = 2", "warmup = 2", "no.pt", r"no\.pt: no such file"),
+    ],
+)
+def test_a_net_or_a_start_that_cannot_be(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, init: str, text: str
+) -> None:
+    path = write(tmp_path / "in", data)
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    start = ["--init", str(tmp_path / init)] if init else []
+    assert main(["train", str(path), "-o", str(tmp_path / "out"), "-q", *start]) == 2
+    assert re.search(text, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_int8_copy_without_complete_pixels_is_refused_before_training(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "in", data)
+    text = path.read_text("utf-8").replace('"B08"]', '"B08", "B11"]')
+    path.write_text(text + '[[exports]]\nname = "a"\nint8 = true\n', "utf-8")
+    assert main(["train", str(path), "-o", str(tmp_path / "out"), "-q"]) == 2
+    assert r"needs real pixels with B02, B03, B04, B08, B11" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "last.pt").exists()
 
 
 def test_early_stopping(data: Path, tmp_path: Path) -> None:

@@ -97,6 +97,22 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
     return agreement
 
 
+def any_complete(keep: Sequence[str], bands: Sequence[str], patches: PatchSet) -> bool:
+    """Whether :func:`tiles_for` will find anything.
+
+    Parameters
+    ----------
+    keep : sequence of str
+        The model's bands.
+    bands : sequence of str
+        Bands of the samples.
+    patches : PatchSet
+        Samples.
+    """
+    places = [bands.index(b) for b in keep]
+    return any(bands_there(patches.get(i).values[places]).all() for i in range(len(patches)))
+
+
 def tiles_for(card: ModelCard, bands: Sequence[str], patches: PatchSet) -> Iterator[Tile]:
     """Normalised tiles of a model's own bands from samples that have them all.
 

@@ -244,8 +244,8 @@ class Range:
         return inside and (value < self.high if self.below else value <= self.high)
 
     def __str__(self) -> str:
-        first = f"more than {self.low:.16g}" if self.above else f"{self.low:.16g}"
-        last = f"less than {self.high:.16g}" if self.below else f"{self.high:.16g}"
+        first = f"above {self.low:.16g}," if self.above else f"from {self.low:.16g}"
+        last = f"below {self.high:.16g}" if self.below else f"{self.high:.16g}"
         return f"{first} to {last}"
 
 
@@ -461,7 +461,7 @@ def _check_ranges(table: Any, where: str, path: str = "") -> None:
                 _check_ranges(item, where, inner)
             elif isinstance(item, (int, float)) and not isinstance(item, bool):
                 allowed = ranges[entry.name]
-                _require(allowed.holds(item), where, path + entry.name, f"a number from {allowed}", item)
+                _require(allowed.holds(item), where, path + entry.name, f"a number {allowed}", item)
 
 
 def _check_source(spec: SourceSpec, recipe: Recipe, where: str, path: str) -> None:
@@ -480,7 +480,7 @@ def _check_source(spec: SourceSpec, recipe: Recipe, where: str, path: str) -> No
     for key, allowed in SIMULATION_OPTIONS.items():
         value = spec.options.get(key, allowed.low)
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and allowed.holds(value)
-        _require(good, where, f"{path}options.{key}", f"a number from {allowed}", value)
+        _require(good, where, f"{path}options.{key}", f"a number {allowed}", value)
 
 
 def _check_names(recipe: Recipe, where: str) -> None:
@@ -559,11 +559,10 @@ def _value(hint: Any, raw: Any, where: str) -> Any:
         raise UsageError(f"{where}: expected text, found {raw!r}")
     if origin in (typing.Literal, types.UnionType):
         return raw  # checked with the other values
+    if isinstance(raw, int) and abs(raw) >= 2**63:  # Python's numbers go on where TOML's end
+        raise UsageError(f"{where}: expected a number of at most 64 bits, found one of {raw.bit_length()}")
     if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-        try:
-            return float(raw)
-        except OverflowError as error:
-            raise UsageError(f"{where}: expected a number, found one of {len(str(raw))} digits") from error
+        return float(raw)
     if hint in (int, float, str, bool) and type(raw) is not hint:
         raise UsageError(f"{where}: expected {hint.__name__}, found {raw!r}")
     if origin is not None and not isinstance(raw, Mapping):

@@ -17,15 +17,15 @@ from .. import __version__
 from ..classes import SURFACE_CLASSES
 from ..errors import DeviceError, OutputError, UsageError
 from ..onnx_model import OnnxModel, file_hash
-from .batches import Batches
+from .batches import Batches, Normalisation
 from .export import export_model, shift_logits
 from .pool import PatchSet
-from .quantise import quantise, tiles_for
+from .quantise import any_complete, quantise, tiles_for
 from .recipe import ExportSpec, Recipe, SourceSpec, load_recipe, recipe_to_dict
 from .scoring import score_scene, score_set
 from .simulation import fingerprint
-from .sources import Joined, open_source
-from .trainer import Checkpoint, Trainer, load_checkpoint, without_nan, write_text
+from .sources import Joined, check_sources, open_source
+from .trainer import Checkpoint, Trainer, build_net, load_checkpoint, without_nan, write_text
 
 _INIT = "init.pt"
 _PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
@@ -94,6 +94,7 @@ def train(
     """
     recipe = load_recipe(recipe_path)
     device = _device(settings)
+    _check_possible(recipe, init, resume)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     if resume:
@@ -121,15 +122,12 @@ def train(
     training = open_all(recipe.train, True)
     validation = Joined([s for _, s in open_all(recipe.validation, False)])
     scenes = Joined([s for _, s in open_all(recipe.scenes, False)])
+    _check_int8(recipe, training, scenes)
     trainer = Trainer(recipe, folder, Batches(recipe, training), validation, scenes, device)
     state = trainer.resume() if resume else trainer.start(init)
     if resume:
         _write_recipe(folder, recipe_path, recipe)  # its exports may be others
     if recipe.schedule.anchor > 0 and not resume:
-        if init is None:
-            raise UsageError(
-                "schedule.anchor mixes in the weights of --init; name a checkpoint or a model there"
-            )
         trainer.save(state, _INIT)
 
     def report(row: dict[str, Any]) -> None:
@@ -181,14 +179,11 @@ def _export(
         paths.append(path)
         if spec.int8:
             model = OnnxModel(path, device="cpu")
-            real = [
-                s for source, (_, s) in zip(recipe.train, training, strict=True) if source.kind == "arrays"
-            ]
             fast = folder / f"{spec.name}-int8.onnx"
             same = quantise(
                 path,
                 fast,
-                list(tiles_for(model.card, recipe.bands, Joined(real))),
+                list(tiles_for(model.card, recipe.bands, _real(recipe, training))),
                 list(tiles_for(model.card, recipe.bands, scenes)),
             )
             say(f"{fast.name} agrees with {path.name} on {same:.2%} of the pixels of the development scenes")
@@ -217,6 +212,35 @@ def _scores(best: Checkpoint, spec: ExportSpec, validation: PatchSet, scenes: Pa
             },
         }
     )
+
+
+def _check_possible(recipe: Recipe, init: Path | None, resume: bool) -> None:
+    """Refuse what cannot come to its end, before a folder is made and patches are simulated."""
+    if recipe.schedule.anchor > 0 and init is None and not resume:
+        raise UsageError("schedule.anchor mixes in the weights of --init; name a checkpoint or a model there")
+    if init is not None and not init.is_file():
+        raise UsageError(f"{init}: no such file; --init takes a checkpoint (.pt) or an exported model")
+    check_sources(recipe)
+    count = len(recipe.bands)
+    with torch.device("meta"):  # widths and features are looked at, no weights are made
+        build_net(recipe, Normalisation(recipe.model.transform, (0.0,) * count, (1.0,) * count))
+
+
+def _real(recipe: Recipe, training: list[tuple[float, PatchSet]]) -> Joined:
+    """Training samples with real pixels, which int8 copies are calibrated on."""
+    pairs = zip(recipe.train, training, strict=True)
+    return Joined([patches for source, (_, patches) in pairs if source.kind == "arrays"])
+
+
+def _check_int8(recipe: Recipe, training: list[tuple[float, PatchSet]], scenes: PatchSet) -> None:
+    for spec in recipe.exports:
+        bands = spec.bands or recipe.bands
+        for what, patches in (("[[train]]", _real(recipe, training)), ("[[scenes]]", scenes)):
+            if spec.int8 and not any_complete(bands, recipe.bands, patches):
+                raise UsageError(
+                    f"exports.int8 of {spec.name}: needs real pixels with {', '.join(bands)}, but nothing "
+                    f"in {what} has them all; add a scene that does, or leave int8 out"
+                )
 
 
 def _device(settings: Settings) -> str:

@@ -7,12 +7,70 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..bands import parse_level
+from ..errors import CloudMaskError, UsageError
+from ..evaluate.references.registry import REFERENCES
+from ..simulate.spec import SceneSpec
 from .arrays import read_arrays
 from .pool import MemorySet, PatchSet, Progress, simulated_pool
 from .recipe import Recipe, SourceSpec
 from .references import ReferencePatches
 from .sample import Sample
+from .simulation import Job, draw_patch
 from .teachers import add_soft_labels
+
+
+def check_sources(recipe: Recipe) -> None:
+    """See that sources can be simulated and read as the recipe says, before any time is spent on them.
+
+    Raises
+    ------
+    UsageError
+        Naming the source and the option.
+    """
+    for table in ("train", "validation", "scenes"):
+        for number, spec in enumerate(getattr(recipe, table), 1):
+            try:
+                _check_source(spec, recipe)
+            except CloudMaskError as error:
+                raise UsageError(f"[[{table}]] {number}: {error}") from error
+
+
+def _check_source(spec: SourceSpec, recipe: Recipe) -> None:
+    if spec.kind == "reference" and spec.format not in REFERENCES:
+        raise UsageError(f"format: expected one of {', '.join(REFERENCES)}, found '{spec.format}'")
+    if spec.kind != "simulation":
+        return
+    options = dict(spec.options)
+    skies = options.get("skies", [options.get("clouds", [])])
+    if not isinstance(skies, list) or not skies or not all(_are_texts(sky) for sky in skies):
+        raise UsageError(
+            "options.skies, options.clouds: expected lists of kinds of cloud, skies a list of such lists, "
+            f"found {skies!r}"
+        )
+    for key in ("season", "surface_level"):
+        if not isinstance(options.get(key, ""), str):
+            raise UsageError(f"options.{key}: expected text, found {options[key]!r}")
+    if "surface_level" in options:
+        parse_level(options["surface_level"])
+    # One option after another may be drawn only late: all skies are tried, over no ground.
+    ranged = {key: options[key] for key in ("cover", "season", "aerosol") if key in options}
+    for sky in skies:
+        SceneSpec(spec.seed, recipe.level, recipe.patch, recipe.gsd, clouds=tuple(sky), **ranged)
+    draw_patch(
+        Job(
+            spec.seed,
+            recipe.patch,
+            recipe.gsd,
+            recipe.level,
+            recipe.bands,
+            options=tuple(sorted(options.items())),
+        )
+    )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
 
 
 def open_source(
