@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,25 @@ def write_npz(
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, x=base.astype(np.float32), y=labels.astype(np.uint8), bands=np.array(bands), **more)
     return path
+
+
+def damage_npz(path: Path, how: str) -> None:
+    """Cut an ``.npz`` file, change bytes of its first array, or put something else in its place."""
+    data = bytearray(path.read_bytes())
+    if how == "cut":
+        data = data[: len(data) // 2]
+    elif how == "changed":
+        with zipfile.ZipFile(path) as archive:
+            first = archive.infolist()[0]
+        start = first.header_offset + 30 + len(first.filename) + first.compress_size // 2
+        for at in range(start, start + 40):
+            data[at] ^= 0x5A
+    else:
+        data = bytearray({"empty": b"", "text": b"no", "npy": b"\x93NUMPY\x01\x00"}[how])
+    path.write_bytes(data)
+
+
+DAMAGES = ("cut", "changed", "empty", "text", "npy")
 
 
 def write_pixbox(

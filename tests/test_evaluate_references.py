@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import rasterio
 from helpers_evaluate import (
+    DAMAGES,
+    damage_npz,
     random_codes,
     write_baetens,
     write_cloudsen12,
@@ -23,6 +25,7 @@ from helpers_evaluate import (
 from helpers_safe import TinyScene, find_image, make_safe
 
 from cloudmask.classes import CloudClass
+from cloudmask.cli import main
 from cloudmask.errors import InputError, UsageError
 from cloudmask.evaluate.bootstrap import BootstrapSettings
 from cloudmask.evaluate.evaluate import Request, evaluate
@@ -465,6 +468,27 @@ def test_reference_errors(tmp_path):
     )
     with pytest.raises(InputError, match=r"labels of \(8, 9\) do not fit an image of \(8, 8, 1\)"):
         open_reference(sizes, "pairs", Selection())
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_damaged_pairs_are_named(tmp_path, capsys, how, whole_folder):
+    folder, out = tmp_path / "pairs", tmp_path / "out"
+    write_npz(folder / "a.npz", np.zeros((16, 16), np.uint8), level="L1C", label_kind="human")
+    write_npz(folder / "b.npz", np.zeros((16, 16), np.uint8), level="L1C", label_kind="human")
+    damage_npz(folder / "b.npz", how)
+    given = folder if whole_folder else folder / "b.npz"
+    assert main(["evaluate", str(given), "--kind", "pairs", "-o", str(out), "-q"]) == 3
+    assert "b.npz: cannot be read as .npz" in capsys.readouterr().err
+    assert not list(out.iterdir())
+
+
+def test_arrays_of_objects_are_not_read(tmp_path):
+    x = np.zeros((4, 4, 1), np.float32)
+    objects = np.array([[None] * 4] * 4, dtype=object)
+    np.savez(tmp_path / "a.npz", x=x, y=objects, bands=np.array(["B02"]), level="L1C", label_kind="human")
+    with pytest.raises(InputError, match=r"a\.npz: cannot be read as \.npz: Object arrays"):
+        open_reference(tmp_path, "pairs", Selection())
 
 
 def test_limit_spreads_over_the_set(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+from helpers_evaluate import DAMAGES, damage_npz
 
 from cloudmask.bands import LEVEL_BANDS
 from cloudmask.classes import CloudClass
@@ -104,6 +105,19 @@ def test_workers_make_the_same_arrays(tmp_path):
     for seed in (0, 1):
         one, two = (np.load(tmp_path / f / f"simulated_L1C_{seed}.npz") for f in "ab")
         assert np.array_equal(one["x"], two["x"], equal_nan=True)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("array", ["", ":other"])
+def test_damaged_ground_is_named(clear, tmp_path, capsys, how, array):
+    ground = tmp_path / "a.npz.d" / "clear.npz"
+    ground.parent.mkdir()
+    ground.write_bytes(clear.read_bytes())
+    damage_npz(ground, how)
+    out = tmp_path / "out"
+    assert main(["simulate", str(out), "--size", "96", "--ground", f"{ground}{array}"]) == 3
+    assert "clear.npz: cannot be read as .npz" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_product_over_the_ground_of_a_product(tmp_path, capsys):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers_evaluate import DAMAGES, damage_npz
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 pytest.importorskip("onnxruntime")
@@ -292,6 +293,22 @@ def test_an_int8_copy_without_complete_pixels_is_refused_before_training(
     assert main(["train", str(path), "-o", str(tmp_path / "out"), "-q"]) == 2
     assert r"needs real pixels with B02, B03, B04, B08, B11" in capsys.readouterr().err
     assert not (tmp_path / "out" / "last.pt").exists()
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("kind", ["arrays", "simulation"])
+def test_damaged_arrays_are_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str, kind: str
+) -> None:
+    shutil.copy(data / "a.npz", tmp_path / "b.npz")
+    damage_npz(tmp_path / "b.npz", how)
+    path = write(tmp_path / "in", data)
+    more = {"arrays": "", "simulation": 'count = 1\nfiles = ["b.npz:x"]\n'}[kind]
+    source = f'[[train]]\nkind = "{kind}"\npath = "{tmp_path.as_posix()}"\n{more}'
+    path.write_text(path.read_text("utf-8") + source, "utf-8")
+    assert main(["train", str(path), "-o", str(tmp_path / "out"), "-q"]) == 3
+    assert "b.npz: cannot be read as .npz" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "pools").exists()
 
 
 def test_early_stopping(data: Path, tmp_path: Path) -> None:

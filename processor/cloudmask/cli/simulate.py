@@ -129,7 +129,6 @@ def command(
     from ..atomic import AtomicOutputs
     from ..geotiff import auxiliary_path, write_classes
     from ..grid import Grid
-    from ..simulate.ground import ClearScene
     from ..simulate.product import ProductScene
     from ..simulate.safe_naming import Baseline, ProductNames
     from ..simulate.safe_tile import tile_grid
@@ -140,7 +139,7 @@ def command(
     spec = SceneSpec(
         seed, level, size // 2, 20.0, biome=biome, clouds=kinds, cover=cover, sun_zenith=sun_zenith
     )
-    surface = None if ground is None else ClearScene(ground)
+    surface = None if ground is None else _clear_scene(ground)
     if form == "arrays":
         return _write_arrays(out_dir, spec, surface, count, workers, overwrite)
     if count > 1 or workers:
@@ -160,6 +159,16 @@ def command(
     click.echo(product)
     click.echo(truth)
     return 0
+
+
+def _clear_scene(ground: str) -> ClearScene:
+    from ..npz import check_npz
+    from ..simulate.ground import ClearScene
+
+    file, _, array = ground.partition(".npz:")
+    if array or ground.endswith(".npz"):
+        check_npz(Path(f"{file}.npz" if array else ground))
+    return ClearScene(ground)
 
 
 def _make(folder: Path) -> None:

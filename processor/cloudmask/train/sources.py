@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..bands import parse_level
 from ..errors import CloudMaskError, UsageError
 from ..evaluate.references.registry import REFERENCES
+from ..npz import check_npz
 from ..simulate.spec import SceneSpec
 from .arrays import read_arrays
 from .pool import MemorySet, PatchSet, Progress, simulated_pool
@@ -98,7 +99,14 @@ def open_source(
         Called with patches done and in all.
     teach : bool
         Whether to ask the teachers for soft labels; not for validation.
+
+    Raises
+    ------
+    UsageError, InputError, OutputError, ModelError
+        Naming the file: if a source cannot be read, a pool not be written, or a teacher not be asked.
     """
+    if spec.kind != "reference":
+        _check_files(spec)
     if spec.kind == "simulation":
         return simulated_pool(cache, recipe, spec, workers=workers, progress=progress)
     if spec.kind == "reference":
@@ -107,6 +115,16 @@ def open_source(
     if teach and spec.teach and recipe.teachers:
         samples = add_soft_labels(samples, recipe.bands, recipe.level, recipe.teachers)
     return MemorySet(samples)
+
+
+def _check_files(spec: SourceSpec) -> None:
+    """Refuse damaged arrays, or clear scenes to simulate over, which may be drawn only late."""
+    folder = Path(spec.path)
+    names = {name.partition(":")[0] for name in spec.files}
+    if not names and spec.kind == "arrays":
+        names = {path.name for path in folder.glob("*.npz")}
+    for name in sorted(names):
+        check_npz(folder / name)
 
 
 class Joined:

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from ...bands import Level, parse_bands, parse_level
 from ...classes import ClassMap, CloudClass
 from ...errors import CloudMaskError, InputError
 from ...grid import Grid
+from ...npz import check_npz
 from ..labels import LabelKind, parse_label_kind
 from ..masks.maps import find_class_map
 from ..raster import read_raster
@@ -48,7 +52,13 @@ _PAIRS = ClassMap(
 
 
 def read(path: Path, selection: Selection) -> Iterator[Scene]:
-    """Scenes of a folder, or of one ``.npz`` file."""
+    """Scenes of a folder, or of one ``.npz`` file.
+
+    Raises
+    ------
+    InputError
+        Naming the file: if it is damaged, lacks an array, or its arrays do not fit each other.
+    """
     folder = path if path.is_dir() else path.parent
     manifest = _manifest(folder / "MANIFEST.json")
     files = sorted(folder.glob("*.npz")) if path.is_dir() else [path]
@@ -72,14 +82,20 @@ def _manifest(path: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _has_labels(path: Path) -> bool:
+    check_npz(path)
     with _load(path) as data:
         return "y" in data.files
 
 
-def _load(path: Path) -> Any:
+@contextmanager
+def _load(path: Path) -> Iterator[Any]:
+    """An open file; what numpy says of it, or of an array read from it, names the file."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        with np.load(path, allow_pickle=False) as data:
+            yield data
+    except CloudMaskError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as .npz: {error}") from error
 
 
@@ -150,8 +166,6 @@ def _whole_scenes_clear(entry: Mapping[str, Any]) -> bool:
 
 def _shape(path: Path) -> tuple[int, ...]:
     """Shape of ``x`` from its header, without reading the pixels."""
-    import zipfile
-
     with zipfile.ZipFile(path) as archive, archive.open("x.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = (
