@@ -140,6 +140,29 @@ def test_files_are_found_by_tile_and_date_and_must_be_one(tmp_path):
         at_labels(one(f"maja={masks}"), scene)
 
 
+@pytest.mark.parametrize("kind", ["sen2cor", "maja", "maja-native", "fmask", "kappamask", "binary"])
+def test_labels_and_other_masks_beside_a_product_are_no_masks(tmp_path, kind):
+    """A truth read as a scene classification gives scores that look like those of a bad mask."""
+    name = "S2A_MSIL1C_20170205T105221_N0204_R051_T31TCJ_20170205T105426"
+    product = make_safe(tmp_path / "made").rename(tmp_path / f"{name}.SAFE")
+    write_tif(tmp_path / f"{name}_truth.tif", np.ones((120, 120), np.uint8), origin=None)
+    write_tif(tmp_path / f"{name}_label.tif", np.ones((120, 120), np.uint8), origin=None)
+    if kind in ("sen2cor", "maja", "maja-native"):
+        write_tif(tmp_path / f"{name}_cloudmask.tif", np.ones((120, 120), np.uint8), origin=None)
+    scene = product_scene(product)
+    with pytest.raises(Unavailable, match="no file like"):
+        at_labels(one(f"{kind}={tmp_path}"), scene)
+    write_tif(tmp_path / f"{name}.tif", np.ones((120, 120), np.uint8), origin=None)
+    assert at_labels(one(f"{kind}={tmp_path}"), scene).shape == scene.labels.shape
+
+
+def test_a_class_map_may_name_labels(tmp_path):
+    data = {"name": "mine", "codes": {"0": "clear", "1": "cloud"}, "files": ["{scene}_truth.tif"]}
+    (tmp_path / "mine.json").write_text(json.dumps(data), "utf-8")
+    write_tif(tmp_path / "s_truth.tif", np.ones((2, 2), np.uint8), origin=None)
+    assert (at_labels(one(f"raster:{tmp_path / 'mine.json'}={tmp_path}"), scene_of((2, 2))) == CLOUD).all()
+
+
 def test_masks_on_other_grids_are_read_under_each_pixels_centre():
     scene = scene_of((6, 6))
     coarse = np.array([[CLEAR, CLOUD], [SHADOW, SEMI]], np.uint8)

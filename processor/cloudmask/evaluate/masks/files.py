@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...errors import InputError
@@ -12,6 +13,8 @@ from .base import Pixels, Unavailable
 from .maps import MaskMap
 
 _FILL = "tile", "date"
+_LABELS = "_truth.tif", "_label.tif"
+"""Ends of the names of reference labels, which may lie beside masks and are none."""
 
 
 class FileMask:
@@ -46,7 +49,15 @@ class FileMask:
         return f"{origin}; class map '{self._map.name}' ({self._map.source})"
 
     def predict(self, pixels: Pixels) -> Prediction:
-        """Read the scene's file."""
+        """Read the scene's file.
+
+        Raises
+        ------
+        Unavailable
+            If there is none.
+        InputError
+            If there are several, or it cannot be read.
+        """
         path = self._find(pixels.scene)
         data, grid = read_raster(path, bands=[1])
         return Prediction(self._map.decode(data[0], str(path)), grid)
@@ -63,7 +74,7 @@ class FileMask:
             filled = _fill(pattern, scene)
             if filled is None:
                 continue
-            found = sorted(self._folder.glob(filled)) or sorted(self._folder.rglob(filled))
+            found = _masks(self._folder.glob(filled), filled) or _masks(self._folder.rglob(filled), filled)
             if len(found) > 1:
                 listed = ", ".join(p.name for p in found[:3])
                 raise InputError(
@@ -74,6 +85,11 @@ class FileMask:
                 return found[0]
             tried.append(filled)
         raise Unavailable(f"no file like {' or '.join(dict.fromkeys(tried))} in {self._folder.name}")
+
+
+def _masks(found: Iterable[Path], pattern: str) -> list[Path]:
+    """Files in order, without reference labels unless the pattern asks for them."""
+    return sorted(p for p in found if pattern.endswith(_LABELS) or not p.name.endswith(_LABELS))
 
 
 def _fill(pattern: str, scene: Scene) -> str | None:
