@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,7 @@ from cloudmask.errors import InputError, UsageError
 from cloudmask.evaluate.bootstrap import BootstrapSettings
 from cloudmask.evaluate.evaluate import Request, evaluate
 from cloudmask.evaluate.labels import LabelKind
+from cloudmask.evaluate.raster import read_raster
 from cloudmask.evaluate.references.registry import Selection, open_reference
 from cloudmask.evaluate.scene import Scene
 
@@ -489,6 +493,39 @@ def test_arrays_of_objects_are_not_read(tmp_path):
     np.savez(tmp_path / "a.npz", x=x, y=objects, bands=np.array(["B02"]), level="L1C", label_kind="human")
     with pytest.raises(InputError, match=r"a\.npz: cannot be read as \.npz: Object arrays"):
         open_reference(tmp_path, "pairs", Selection())
+
+
+@pytest.mark.parametrize("where", ["set", "masks"])
+def test_folders_that_may_not_be_looked_at(tmp_path, capsys, monkeypatch, where):
+    write_npz(tmp_path / "set" / "a.npz", np.zeros((8, 8), np.uint8), level="L1C", label_kind="human")
+    (tmp_path / "masks").mkdir()
+
+    def refuse(method):
+        def look(self, *more, **options):
+            if self.name == where:
+                raise PermissionError(errno.EACCES, "Permission denied", str(self))
+            return method(self, *more, **options)
+
+        return look
+
+    for name in ("exists", "is_dir"):  # root may look at everything
+        monkeypatch.setattr(Path, name, refuse(getattr(Path, name)))
+    arguments = ["--kind", "pairs", "--masks", f"fmask={tmp_path / 'masks'}", "-o", str(tmp_path / "out")]
+    assert main(["evaluate", str(tmp_path / "set"), *arguments, "-q"]) == 3
+    assert f"{where}: cannot be read: Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_not_utf_8(tmp_path, capsys):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/se\xe9t"))
+    write_npz(folder / "a.npz", np.zeros((8, 8), np.uint8), level="L1C", label_kind="human")
+    out = tmp_path / "out"
+    assert main(["evaluate", str(folder), "--kind", "pairs", "-o", str(out), "-q"]) == 3
+    assert r"se\udce9t: expected a path in UTF-8" in capsys.readouterr().err
+    assert not list(out.iterdir())
+    labels = write_tif(tmp_path / "b.tif", np.zeros((8, 8), np.uint8)).rename(folder / "b.tif")
+    with pytest.raises(InputError, match="expected a path in UTF-8"):
+        read_raster(labels)
 
 
 def test_limit_spreads_over_the_set(tmp_path):

@@ -50,11 +50,39 @@ def jpeg2000_driver() -> str:
     return next((d for d in _JPEG2000 if d in drivers), "")
 
 
+def check_path(path: str) -> None:
+    """Refuse a path that has bytes which neither GDAL nor a report can be given.
+
+    Linux allows any bytes in a name; Python keeps those that are not UTF-8 as surrogates.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written in UTF-8.
+    """
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
+        raise InputError(
+            f"{shown}: expected a path in UTF-8, found bytes that are none, perhaps of Latin-1; rename the "
+            "file or folder"
+        ) from error
+
+
 def _open(path: str, **options: Any) -> Any:
     """Open an image as JPEG 2000 or, for small samples of products, GeoTIFF.
 
     No other of GDAL's drivers may look at it: a VRT would follow paths and addresses in the file.
+
+    Raises
+    ------
+    InputError
+        If the path has bytes that GDAL cannot be given.
+    RasterioError
+        If it is neither.
     """
+    check_path(path)
     try:
         return rasterio.open(path, driver=jpeg2000_driver() or _JPEG2000[0], **options)
     except RasterioError:
@@ -146,7 +174,7 @@ def check_complete(path: str, label: str) -> None:
         If the chain reaches beyond the file or the end marker is absent.
     """
     if path.startswith("/vsi"):
-        return  # read through the archive, whose own checksum covers it
+        return  # SafeFiles.local_path has held it against the archive's checksum
     file_path = Path(path)
     size = file_path.stat().st_size
     complete = size > 2

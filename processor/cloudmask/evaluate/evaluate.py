@@ -14,7 +14,7 @@ from .masks.registry import parse_masks
 from .numbers import Json
 from .pictures import Pictures
 from .protocols import find_protocol
-from .references.registry import REFERENCES, Selection, open_reference
+from .references.registry import REFERENCES, Selection, open_reference, readable
 from .report.figures import write_figures
 from .report.html import render_html
 from .report.markdown import render_markdown
@@ -76,17 +76,18 @@ def evaluate(request: Request, progress: Progress | None = None) -> tuple[Json, 
     CloudMaskError
         UsageError, InputError, ModelError; each says what to do.
     """
-    masks = parse_masks(request.masks, request.threads, request.device)
-    scenes = open_reference(request.path, request.kind, request.selection)
-    protocol = find_protocol(request.protocol or REFERENCES[request.kind].protocol)
-    results = run_masks(
-        scenes,
-        masks,
-        tolerance=request.tolerance,
-        pictures=request.pictures,
-        threads=thread_count(request.threads),
-        progress=progress,
-    )
+    with readable(request.path):  # as well as the folders of masks and of products
+        masks = parse_masks(request.masks, request.threads, request.device)
+        scenes = open_reference(request.path, request.kind, request.selection)
+        protocol = find_protocol(request.protocol or REFERENCES[request.kind].protocol)
+        results = run_masks(
+            scenes,
+            masks,
+            tolerance=request.tolerance,
+            pictures=request.pictures,
+            threads=thread_count(request.threads),
+            progress=progress,
+        )
     document = make_document(
         results,
         masks,

@@ -13,6 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from ..errors import InputError
 from ..grid import Grid
+from ..jp2 import check_path
 
 
 def read_raster(
@@ -38,6 +39,7 @@ def read_raster(
     InputError
         If it cannot be read or is not north up.
     """
+    check_path(str(path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from ...errors import InputError, UsageError
+from ...errors import CloudMaskError, InputError, UsageError
+from ...jp2 import check_path
 from ..labels import LabelKind
 from ..scene import Scene
 
@@ -143,6 +145,26 @@ REFERENCES: Mapping[str, ReferenceSet] = MappingProxyType(
 )
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Name the file, where the system lets none be looked at in or below a folder.
+
+    Raises
+    ------
+    InputError
+        In place of an :class:`OSError`; the package's own errors pass.
+    """
+    try:
+        yield
+    except CloudMaskError:
+        raise
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or path}: cannot be read: {error.strerror or error}; look at its permissions "
+            "and those of the folders above it"
+        ) from error
+
+
 def open_reference(path: Path, kind: str, selection: Selection) -> list[Scene]:
     """Scenes of a reference set.
 
@@ -157,12 +179,14 @@ def open_reference(path: Path, kind: str, selection: Selection) -> list[Scene]:
     """
     if kind not in REFERENCES:
         raise UsageError(f"unknown reference kind '{kind}'; expected one of {', '.join(REFERENCES)}")
-    if not path.exists():
-        reference = REFERENCES[kind]
-        where = f"; get it from {reference.source}" if reference.source else ""
-        raise InputError(f"{path}: no such file or folder{where}")
-    reader: Reader = importlib.import_module(f".{REFERENCES[kind].module}", __package__)
-    scenes = list(reader.read(path, selection))
+    check_path(str(path))
+    with readable(path):
+        if not path.exists():
+            reference = REFERENCES[kind]
+            where = f"; get it from {reference.source}" if reference.source else ""
+            raise InputError(f"{path}: no such file or folder{where}")
+        reader: Reader = importlib.import_module(f".{REFERENCES[kind].module}", __package__)
+        scenes = list(reader.read(path, selection))
     if not scenes:
         split = f" (split '{selection.split}')" if REFERENCES[kind].splits else ""
         raise InputError(f"{path}: no labelled scenes of kind '{kind}'{split} found")
