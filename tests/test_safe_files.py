@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import struct
+import sys
 import tempfile
 import time
 import zipfile
@@ -16,7 +19,7 @@ from helpers_safe import find_image, make_safe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloudmask.errors import InputError
+from cloudmask.errors import InputError, OutputError
 from cloudmask.safe_files import open_files
 
 NAME = "S2A_MSIL1C_20240615T094031_N0511_R007_T35VLG_20240615T114031.SAFE"
@@ -168,6 +171,41 @@ def test_other_files(tmp_path):
         refused(tmp_path / name, "expected a")
 
 
+@pytest.mark.parametrize("method", ["exists", "is_dir", "iterdir"])
+def test_folders_that_may_not_be_looked_at(tmp_path, monkeypatch, method):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, refuse)  # root may look at everything
+        refused(tmp_path, "expected a product, found what cannot be looked at: Permission denied; look")
+
+
+def test_a_folder_that_may_not_be_listed(product, monkeypatch):
+    files = open_files(product)
+
+    def refuse(self, pattern):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "rglob", refuse)
+    with pytest.raises(InputError, match=r"\.SAFE: cannot be listed: Permission denied"):
+        files.names()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_path_that_is_not_utf_8(tmp_path, zipped):
+    from cloudmask import open_product
+
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    path = make_safe(tmp_path, size10=60, zipped=zipped).rename(folder / ("a.zip" if zipped else "a.SAFE"))
+    with pytest.raises(InputError, match="expected a path in UTF-8") as error, open_product(path) as product:
+        product.read(("B02",), 20, (0, 30), 20)
+    assert r"caf\udce9" in str(error.value)
+    str(error.value).encode()
+
+
 def test_several_products(tmp_path):
     for name in ("A.SAFE", "B.SAFE"):
         (tmp_path / name).mkdir()
@@ -240,6 +278,87 @@ def test_damaged_contents(tmp_path):
         files.read(files.metadata)
     with pytest.raises(InputError, match="cannot be unpacked"):
         files.local_path(files.metadata)
+    files.close()
+
+
+def stored_image(product, tmp_path, damaged):
+    """A zip with an image as it is, in which one byte may have been changed."""
+    pixels = os.urandom(3 << 20)
+    (product / "GRANULE/image.jp2").write_bytes(pixels)
+    path = pack(product, tmp_path / "a.zip", zipfile.ZIP_STORED)
+    if damaged:
+        data = bytearray(path.read_bytes())
+        data[data.index(pixels[1 << 20 : (1 << 20) + 64])] ^= 1
+        path.write_bytes(data)
+    return path
+
+
+def test_a_stored_image_is_held_against_its_checksum(product, tmp_path):
+    """GDAL looks at none, and a decoder may make pixels of anything."""
+    files = open_files(stored_image(product, tmp_path, damaged=True))
+    for _ in range(2):
+        with pytest.raises(
+            InputError, match=r"a\.zip: .*image\.jp2: .*the archive is damaged; download it again"
+        ):
+            files.local_path("GRANULE/image.jp2")
+    files.close()
+
+
+def test_a_checksum_is_taken_once(product, tmp_path, monkeypatch):
+    files = open_files(stored_image(product, tmp_path, damaged=False))
+    path = files.local_path("GRANULE/image.jp2")
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    assert files.local_path("GRANULE/image.jp2") == path
+    files.close()
+
+
+def test_a_damaged_band_in_a_stored_zip_gives_no_mask(tmp_path):
+    from cloudmask import open_product
+
+    root = make_safe(tmp_path, size10=120)
+    path = pack(root, tmp_path / "stored.zip", zipfile.ZIP_STORED)
+    image = find_image(root, "B02").read_bytes()
+    data = bytearray(path.read_bytes())
+    data[data.index(image) + len(image) * 2 // 3] ^= 1
+    path.write_bytes(data)
+    with open_product(path) as product, pytest.raises(InputError, match=r"_B02\.jp2: .*archive is damaged"):
+        product.read(("B02",), 20, (0, 60), 20)
+
+
+@pytest.mark.parametrize("at", ["folder", "file", "write"])
+def test_no_room_to_unpack(product, tmp_path, monkeypatch, at):
+    files = open_files(pack(product, tmp_path / "a.zip"))
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(*_args, **_options):
+        raise full
+
+    class Full(io.BytesIO):
+        write = refuse
+
+    monkeypatch.setattr(
+        *{
+            "folder": ("cloudmask.safe_files.tempfile.TemporaryDirectory", refuse),
+            "file": ("cloudmask.safe_files.tempfile.mkstemp", refuse),
+            "write": ("builtins.open", lambda handle, _: os.close(handle) or Full()),
+        }[at]
+    )
+    folder = tempfile.gettempdir()
+    with pytest.raises(OutputError, match=r"image\.jp2 of .*a\.zip, found: No space left on device") as error:
+        files.local_path("GRANULE/image.jp2")
+    monkeypatch.undo()
+    assert str(error.value).startswith(f"{folder}: ")
+    assert "TMPDIR" in str(error.value)
+    assert Path(files.local_path("GRANULE/image.jp2")).read_bytes() == b"pixels"  # when there is room again
+    files.close()
+
+
+def test_files_of_one_name_are_kept_apart(product, tmp_path):
+    (product / "GRANULE/again").mkdir()
+    (product / "GRANULE/again/image.jp2").write_bytes(b"other")
+    files = open_files(pack(product, tmp_path / "a.zip"))
+    paths = [Path(files.local_path(f"GRANULE/{name}")) for name in ("image.jp2", "again/image.jp2")]
+    assert [p.read_bytes() for p in paths] == [b"pixels", b"other"]
     files.close()
 
 

@@ -7,9 +7,10 @@ import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from .errors import InputError
+from .errors import InputError, OutputError
 from .safe_metadata import METADATA_FILES
 from .xml_input import MAX_BYTES
 
@@ -17,6 +18,8 @@ _MAX_FILE = 2 * 1024**3  # The largest band image of a real product has about 15
 _MAX_RATIO = 200  # Images are compressed already; a real product's files reach about 25 (masks).
 _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError, ValueError)
 """What zipfile raises for damaged, encrypted or unknown contents."""
+_BLOCK = 1 << 20
+_LONGEST_NAME = 150  # of a name, so that a few characters before it fit any file system
 _RATIO_FROM = 16 * 1024**2  # Small files may be as compressible as they like.
 
 
@@ -54,7 +57,15 @@ class SafeFiles(ABC):
 
     @abstractmethod
     def local_path(self, name: str) -> str:
-        """A path from which GDAL can read an image's pixels in any order."""
+        """A path from which GDAL can read an image's pixels in any order.
+
+        Raises
+        ------
+        InputError
+            If the image is in an archive and does not have the checksum that this has for it.
+        OutputError
+            If it cannot be unpacked into the folder for temporary files.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -67,8 +78,18 @@ def open_files(path: Path) -> SafeFiles:
     Raises
     ------
     InputError
-        If there is no product at the path.
+        If there is no product at the path, or it may not be looked at.
     """
+    try:
+        return _open(path)
+    except OSError as error:  # a folder above it that may not be entered, among others
+        raise InputError(
+            f"{path}: expected a product, found what cannot be looked at: {error.strerror or error}; look at "
+            "the permissions of the path and of the folders above it"
+        ) from error
+
+
+def _open(path: Path) -> SafeFiles:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir():
@@ -115,7 +136,10 @@ class _FolderFiles(SafeFiles):
         self.folder = root.parent
 
     def names(self) -> list[str]:
-        return sorted(p.relative_to(self._root).as_posix() for p in self._root.rglob("*") if p.is_file())
+        try:
+            return sorted(p.relative_to(self._root).as_posix() for p in self._root.rglob("*") if p.is_file())
+        except OSError as error:
+            raise InputError(f"{self.origin}: cannot be listed: {error.strerror or error}") from error
 
     def read(self, name: str) -> bytes:
         path = self._root / name
@@ -137,6 +161,13 @@ class _FolderFiles(SafeFiles):
         """Do nothing: a folder leaves nothing behind."""
 
 
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return "temporary files"
+
+
 def _member_path(info: zipfile.ZipInfo) -> PurePosixPath:
     """Path of an archive's member; some archivers on Windows write backslashes."""
     return PurePosixPath(info.filename.replace("\\", "/"))
@@ -148,9 +179,10 @@ class _ZipFiles(SafeFiles):
         self.folder = path.resolve().parent
         self._path = path.resolve()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        # Bands are asked for by several threads: one folder for all, one unpacking of each file.
+        # Bands are asked for by several threads: one folder for all, each file read once.
         self._guard = threading.Lock()
-        self._unpacking: dict[str, threading.Lock] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._ready: dict[str, str] = {}
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
@@ -215,42 +247,73 @@ class _ZipFiles(SafeFiles):
 
     def header_path(self, name: str) -> str:
         self._check_size(self._members[name], _MAX_FILE)
+        return self._inner_path(self._members[name])
+
+    def _inner_path(self, info: zipfile.ZipInfo) -> str:
         # Braces keep GDAL from taking a name with '.zip' in its folders apart at the wrong place.
-        return f"/vsizip/{{{self._path}}}/{self._members[name].filename}"
+        return f"/vsizip/{{{self._path}}}/{info.filename}"
 
     def local_path(self, name: str) -> str:
         info = self._members[name]
-        if info.compress_type == zipfile.ZIP_STORED:
-            return self.header_path(name)
         self._check_size(info, _MAX_FILE)
+        stored = info.compress_type == zipfile.ZIP_STORED
         with self._guard:
-            if self._temporary is None:
-                self._temporary = tempfile.TemporaryDirectory(prefix="cloudmask-")
-            folder = Path(self._temporary.name)
-            mine = self._unpacking.setdefault(name, threading.Lock())
-        # Deflated data can only be read from front to back; images are read by block.
-        target = folder / PurePosixPath(name).name
+            mine = self._locks.setdefault(name, threading.Lock())
         with mine:
-            if not target.exists():
-                self._unpack(info, target)
-        return str(target)
+            if name not in self._ready:
+                # GDAL reads stored images where they are, and by block: it looks at no checksum of the whole.
+                # Deflated ones can only be read from front to back.
+                self._ready[name] = self._checked(info) if stored else self._unpacked(info)
+        return self._ready[name]
 
-    def _unpack(self, info: zipfile.ZipInfo, target: Path) -> None:
+    def _checked(self, info: zipfile.ZipInfo) -> str:
+        for _ in self._blocks(info):
+            pass
+        return self._inner_path(info)
+
+    def _unpacked(self, info: zipfile.ZipInfo) -> str:
+        try:
+            with self._guard:
+                if self._temporary is None:
+                    self._temporary = tempfile.TemporaryDirectory(prefix="cloudmask-")
+            # Of two files of one name in an archive, neither takes the other's place.
+            handle, target = tempfile.mkstemp(
+                suffix=f"-{_member_path(info).name[-_LONGEST_NAME:]}", dir=self._temporary.name
+            )
+            try:
+                with open(handle, "wb") as out:
+                    for block in self._blocks(info):
+                        out.write(block)
+            except BaseException:
+                Path(target).unlink(missing_ok=True)
+                raise
+        except OSError as error:  # of writing: what is wrong with the archive is an InputError
+            raise OutputError(
+                f"{_temporary_folder()}: expected room for {max(1, info.file_size >> 20)} MB to unpack "
+                f"{info.filename} of {self.origin}, found: {error.strerror or error}; free some, name a "
+                "folder on a larger disk in the environment variable TMPDIR, or give the unpacked product"
+            ) from error
+        return target
+
+    def _blocks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        """Content of a file; at its end zipfile holds it against the checksum (CRC-32) in the archive."""
         left = info.file_size
         try:
-            with zipfile.ZipFile(self._path) as archive, archive.open(info) as file, target.open("wb") as out:
-                while block := file.read(1 << 20):
+            with zipfile.ZipFile(self._path) as archive, archive.open(info) as file:
+                while block := file.read(_BLOCK):
                     left -= len(block)
                     if left < 0:
                         raise InputError(
                             f"{self.origin}: {info.filename}: unpacks to more than the archive says"
                         )
-                    out.write(block)
+                    yield block
+        except InputError:
+            raise
         except _DAMAGE as error:
-            target.unlink(missing_ok=True)
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{self.origin}: {info.filename}: cannot be unpacked: {error}") from error
+            raise InputError(
+                f"{self.origin}: {info.filename}: cannot be unpacked, the archive is damaged; download it "
+                f"again ({error})"
+            ) from error
 
     def close(self) -> None:
         self._zip.close()
