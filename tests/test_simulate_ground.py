@@ -95,6 +95,7 @@ def test_arrays_hold_the_scene_and_training_reads_them(clear, tmp_path, capsys):
     assert np.array_equal(sample.labels, data["y"])
     assert sample.sun_azimuth == data["sun_azimuth"]
     assert main(command) == 5  # nothing is replaced unasked
+    assert "name another folder or another --seed, or use --overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite", "-h"]) == 0
 
 

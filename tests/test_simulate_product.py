@@ -1,5 +1,7 @@
 """Whole products: bands at their own resolution, the swath's edge, the command."""
 
+import os
+
 import numpy as np
 import pytest
 import rasterio
@@ -105,8 +107,11 @@ def test_command_writes_product_and_truth(tmp_path, capsys):
         assert image.bounds[0::3] == origin
         assert image.crs == crs
     # Nothing is replaced unless asked for, and then as a whole.
-    assert main(arguments) == 5
-    assert "--overwrite" in capsys.readouterr().err
+    for seed in ([], ["--seed", "6"]):
+        assert main([*arguments, *seed]) == 5
+        said = capsys.readouterr().err
+        assert "name another folder for this one, or use --overwrite to replace it" in said
+        assert " -o" not in said
     assert main([*arguments, "--overwrite", "--truth-resolution", "10"]) == 0
     with rasterio.open(truth) as image:
         assert image.res == (10, 10)
@@ -126,6 +131,32 @@ def test_command_writes_product_and_truth(tmp_path, capsys):
 def test_command_refuses_what_cannot_be(tmp_path, wrong):
     assert main(["simulate", str(tmp_path), *wrong]) == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "idle"),
+    [
+        (["--format", "arrays", "--zip"], "--zip changes nothing with --format arrays"),
+        (["--format", "arrays", "--nodata", "0.08"], "--nodata changes nothing with --format arrays"),
+        (["--format", "arrays", "--baseline", "04.00"], "--baseline changes nothing with --format arrays"),
+        (["--format", "arrays", "--truth-resolution", "60"], "--truth-resolution changes nothing with"),
+        (["--clouds", "none", "--cover", "0.3"], "--cover changes nothing with --clouds none"),
+        (["--ground", "clear.npz", "--biome", "coast"], "--biome changes nothing with --ground"),
+    ],
+)
+def test_command_refuses_options_that_change_nothing(tmp_path, capsys, options, idle):
+    assert main(["simulate", str(tmp_path / "out"), "--size", "96", *options]) == 2
+    assert idle in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_command_without_permission(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # root may write everywhere
+    for form in ("safe", "arrays"):
+        assert main(["simulate", str(tmp_path), "--size", "96", "--format", form]) == 5
+        said = capsys.readouterr().err
+        assert "no permission to write there; name another folder" in said
+        assert " -o" not in said
 
 
 def test_command_writes_a_zip(tmp_path, capsys):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from .. import __version__
 from ..bands import LEVELS, RESOLUTIONS, Level
@@ -135,6 +138,7 @@ def command(
     from ..simulate.safe_writer import SENSING_TIME, write_safe
     from ..simulate.spec import SceneSpec
 
+    _refuse_idle_options(form, clouds, ground)
     kinds = None if clouds is None else () if clouds == "none" else tuple(clouds.split(","))
     spec = SceneSpec(
         seed, level, size // 2, 20.0, biome=biome, clouds=kinds, cover=cover, sun_zenith=sun_zenith
@@ -148,6 +152,11 @@ def command(
     product = out_dir / (f"{names.stem}.zip" if zipped else names.product)
     truth = out_dir / f"{names.stem}_truth.tif"
     _make(out_dir)
+    _check_free(
+        [product, truth],
+        overwrite,
+        "products of all seeds have one name, so name another folder for this one",
+    )
     with AtomicOutputs([product, truth, auxiliary_path(truth)], overwrite=overwrite) as outputs:
         scene = ProductScene(spec, edge=nodata, surface=None if surface is None else surface(spec))
         write_safe(scene, outputs.path(product).parent, baseline=baseline, tile=TILE, zip=zipped)
@@ -159,6 +168,21 @@ def command(
     click.echo(product)
     click.echo(truth)
     return 0
+
+
+def _refuse_idle_options(form: str, clouds: str | None, ground: str | None) -> None:
+    """Refuse options given that change nothing, lest somebody takes what is made for what was asked for."""
+    context = click.get_current_context()
+    idle = {
+        "--format arrays": ("baseline", "nodata", "truth_resolution", "zipped") if form == "arrays" else (),
+        "--clouds none": ("cover",) if clouds == "none" else (),
+        "--ground": ("biome",) if ground is not None else (),
+    }
+    flags = {p.name: p.opts[0] for p in context.command.params}
+    for because, names in idle.items():
+        for name in names:
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                raise UsageError(f"{flags[name]} changes nothing with {because}; leave out one of the two")
 
 
 def _clear_scene(ground: str) -> ClearScene:
@@ -178,17 +202,27 @@ def _make(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot make this folder ({error.strerror})") from error
 
 
+def _check_free(targets: Sequence[Path], overwrite: bool, otherwise: str) -> None:
+    """Refuse what is there and a folder without permission, with hints that fit this command."""
+    for target in targets:
+        if target.exists() and not overwrite:
+            raise OutputError(f"{target}: exists already; {otherwise}, or use --overwrite to replace it")
+    folder = targets[0].parent
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: no permission to write there; name another folder")
+
+
 def _write_arrays(
     folder: Path, spec: SceneSpec, surface: ClearScene | None, count: int, workers: int, overwrite: bool
 ) -> int:
-    from ..atomic import AtomicOutputs, check_targets
+    from ..atomic import AtomicOutputs
     from ..simulate.streaming import simulate_scenes
     from ..train.arrays import write_arrays
 
     specs = [replace(spec, seed=spec.seed + i) for i in range(count)]
     targets = [folder / f"simulated_{s.level}_{s.seed}.npz" for s in specs]
     _make(folder)
-    check_targets(targets, overwrite)
+    _check_free(targets, overwrite, "name another folder or another --seed")
     for target, scene in zip(targets, simulate_scenes(specs, surface, workers=workers), strict=True):
         with AtomicOutputs([target], overwrite=overwrite) as outputs:
             write_arrays(outputs.path(target), scene)
