@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime")
 
 from cloudmask.classes import SURFACE_CLASSES
 from cloudmask.cli import main
-from cloudmask.errors import UsageError
+from cloudmask.errors import InputError, UsageError
 from cloudmask.onnx_model import OnnxModel
 from cloudmask.train.batches import Batches
 from cloudmask.train.export import export_model
@@ -309,6 +309,17 @@ def test_damaged_arrays_are_named(
     assert main(["train", str(path), "-o", str(tmp_path / "out"), "-q"]) == 3
     assert "b.npz: cannot be read as .npz" in capsys.readouterr().err
     assert not (tmp_path / "out" / "pools").exists()
+
+
+def test_a_damaged_patch_of_a_pool_is_named(data: Path, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    path.write_text(path.read_text("utf-8") + '[[train]]\nkind = "simulation"\ncount = 1\n', "utf-8")
+    recipe = load_recipe(path)
+    open_source(recipe.train[1], recipe, tmp_path)
+    (made,) = tmp_path.rglob("0.npz")
+    damage_npz(made, "cut")
+    with pytest.raises(InputError, match=r"0\.npz: a damaged simulated patch .*delete it and --resume"):
+        open_source(recipe.train[1], recipe, tmp_path).get(0)
 
 
 def test_early_stopping(data: Path, tmp_path: Path) -> None:
