@@ -318,7 +318,7 @@ def test_a_damaged_patch_of_a_pool_is_named(data: Path, tmp_path: Path) -> None:
     open_source(recipe.train[1], recipe, tmp_path)
     (made,) = tmp_path.rglob("0.npz")
     damage_npz(made, "cut")
-    with pytest.raises(InputError, match=r"0\.npz: a damaged simulated patch .*delete it and --resume"):
+    with pytest.raises(InputError, match=r"0\.npz: a damaged patch .*delete it and --resume"):
         open_source(recipe.train[1], recipe, tmp_path).get(0)
 
 

@@ -145,7 +145,7 @@ class _NamedPool:
             return self._pool.get(index)
         except (zipfile.BadZipFile, zlib.error) as error:
             path = self._pool.path(self._pool.seeds[index])
-            raise InputError(f"{path}: a damaged simulated patch ({error}); delete it and --resume") from error
+            raise InputError(f"{path}: a damaged patch ({error}); delete it and --resume") from error
 
 
 class Joined:
