@@ -105,10 +105,8 @@ def test_run_folder_is_complete_and_learns(run: Path) -> None:
     assert curve(run)[-1] < curve(run)[0]
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
-def test_resumed_run_follows_the_same_curve(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: str
-) -> None:
+def kill_in_second_epoch(monkeypatch: pytest.MonkeyPatch, recipe: Path, out: Path) -> None:
+    """Begin a run as a user does who then presses Ctrl-C."""
     whole = Trainer._epoch
 
     def killed(self: Trainer, state: object) -> float:
@@ -116,11 +114,18 @@ def test_resumed_run_follows_the_same_curve(
             raise KeyboardInterrupt
         return whole(self, state)  # type: ignore[arg-type]
 
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    assert main(["train", str(recipe), "-o", str(out), "-q"]) == 130
+    monkeypatch.setattr(Trainer, "_epoch", whole)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_resumed_run_follows_the_same_curve(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: str
+) -> None:
     recipe = write(tmp_path, data, f'optimiser = "{optimiser}"')
     assert main(["train", str(recipe), "-o", str(tmp_path / "run"), "-q"]) == 0
-    monkeypatch.setattr(Trainer, "_epoch", killed)
-    assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q"]) == 130
-    monkeypatch.setattr(Trainer, "_epoch", whole)
+    kill_in_second_epoch(monkeypatch, recipe, tmp_path / "out")
     assert len(curve(tmp_path / "out")) == 1
     assert main(["train", str(recipe), "-o", str(tmp_path / "out"), "-q", "--resume"]) == 0
     assert curve(tmp_path / "out") == pytest.approx(curve(tmp_path / "run"), rel=1e-6)
@@ -132,19 +137,10 @@ def test_resumed_run_follows_the_same_curve(
 def test_run_is_not_resumed_with_another_simulator(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = Trainer._epoch
-
-    def killed(self: Trainer, state: object) -> float:
-        if state.epoch == 1:  # type: ignore[attr-defined]
-            raise KeyboardInterrupt
-        return whole(self, state)  # type: ignore[arg-type]
-
     path, out = write(tmp_path, data), tmp_path / "out"
     more = '[[train]]\nkind = "simulation"\ncount = 2\n[train.options]\nclouds = ["stratus"]\n'
     path.write_text(path.read_text("utf-8") + more, "utf-8")
-    monkeypatch.setattr(Trainer, "_epoch", killed)
-    assert main(["train", str(path), "-o", str(out), "-q"]) == 130
-    monkeypatch.setattr(Trainer, "_epoch", whole)
+    kill_in_second_epoch(monkeypatch, path, out)
     facts = (out / "versions.json").read_text("utf-8")
     now = json.loads(facts)["versions"]["simulator"]
     (out / "versions.json").write_text(facts.replace(now, "before"), "utf-8")
