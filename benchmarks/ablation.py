@@ -28,7 +28,7 @@ from cloudmask.catalog import load_model
 from cloudmask.classes import SURFACE_CLASSES, CloudClass
 from cloudmask.metrics import confusion
 from cloudmask.train.pool import PatchSet, simulated_pool
-from cloudmask.train.recipe import load_recipe
+from cloudmask.train.recipe_file import load_recipe
 from cloudmask.train.sample import codes_from_labels
 from cloudmask.train.scoring import scores_from
 

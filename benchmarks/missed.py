@@ -29,7 +29,8 @@ from cloudmask.simulate.conditions import draw_conditions
 from cloudmask.simulate.landcover import draw_surface
 from cloudmask.simulate.render import Stage
 from cloudmask.train.pool import jobs_of
-from cloudmask.train.recipe import Recipe, load_recipe
+from cloudmask.train.recipe import Recipe
+from cloudmask.train.recipe_file import load_recipe
 from cloudmask.train.sample import bands_there, codes_from_labels
 from cloudmask.train.simulation import Job, draw_patch, simulate_patch
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from cloudmask.errors import UsageError
-from cloudmask.train.recipe import RANGES, Recipe, load_recipe, recipe_from_dict, recipe_to_dict
+from cloudmask.train.recipe import Recipe
+from cloudmask.train.recipe_checks import RANGES
+from cloudmask.train.recipe_file import load_recipe, recipe_from_dict, recipe_to_dict
 
 GOOD = """
 name = "tiny"

@@ -21,7 +21,8 @@ from cloudmask.train.batches import Batches
 from cloudmask.train.export import export_model
 from cloudmask.train.pool import pool_folder, simulated_pool
 from cloudmask.train.quantise import quantise
-from cloudmask.train.recipe import TeacherSpec, load_recipe
+from cloudmask.train.recipe import TeacherSpec
+from cloudmask.train.recipe_file import load_recipe
 from cloudmask.train.sample import Sample
 from cloudmask.train.sources import open_source
 from cloudmask.train.teachers import add_soft_labels, class_groups

@@ -21,7 +21,8 @@ from .batches import Batches, Normalisation
 from .export import export_model, shift_logits
 from .pool import PatchSet
 from .quantise import any_complete, quantise, tiles_for
-from .recipe import ExportSpec, Recipe, SourceSpec, load_recipe, recipe_to_dict
+from .recipe import ExportSpec, Recipe, SourceSpec
+from .recipe_file import load_recipe, recipe_to_dict
 from .scoring import score_scene, score_set
 from .simulation import fingerprint
 from .sources import Joined, check_sources, open_source

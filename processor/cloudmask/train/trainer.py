@@ -22,7 +22,8 @@ from .losses import consistency_loss, distillation_loss, supervised_loss
 from .net import UNet
 from .optimisers import Muon, Together
 from .pool import PatchSet
-from .recipe import Recipe, recipe_from_dict, recipe_to_dict
+from .recipe import Recipe
+from .recipe_file import recipe_from_dict, recipe_to_dict
 from .restore import read_model, restore
 from .scoring import score_scene, score_set, selection_score
 
