@@ -32,6 +32,21 @@ def test_haze_brightens_blue_most_and_takes_contrast() -> None:
     assert (np.diff(contrast) > 0).all()  # the longer the waves, the more passes
 
 
+def test_at_l2a_haze_is_what_a_processor_left() -> None:
+    ground = (np.array([0.03, 0.05, 0.2, 0.2])[:, None, None] * np.ones((64, 64))).astype(np.float32)
+    ground[:, :8] = 1e-4
+    gains = []
+    for seed in range(20):
+        values = ground.copy()
+        haze(np.random.default_rng(seed), values, np.zeros((64, 64), np.uint8), BANDS, "L2A")
+        assert values.min() >= np.float32(1e-4)
+        gains.append((values - ground)[:, 32].mean(axis=1))
+    blue, _, infrared, _ = np.transpose(gains)
+    assert blue.max() > 0.05
+    assert np.median(blue) > np.median(infrared)
+    assert blue.min() < 0  # cleaner air than the processor took off
+
+
 def test_less_haze_where_there_are_clouds_and_gaps_stay() -> None:
     gains = {}
     for label in (0, 3):

@@ -126,7 +126,7 @@ class Batches:
             if spec.flood > 0 and rng.random() < spec.flood:
                 flood(rng, x, y, recipe.bands, recipe.level)
             if spec.haze > 0 and rng.random() < spec.haze:
-                haze(rng, x, y, recipe.bands)
+                haze(rng, x, y, recipe.bands, recipe.level)
             if spec.relight > 0 and rng.random() < spec.relight:
                 relight(rng, x, y, recipe.bands)
             x = augment.shake(rng, x, spec, self._noise)

@@ -1,4 +1,4 @@
-"""Other air over L1C patches, and other light in their shadows.
+"""Other air over patches, and other light in their shadows.
 
 Uniform aerosol is clear by definition, and the clear scenes to train on have little of it. Shadows differ in
 depth with the clouds around as much as with the cloud that casts them, and a net that has seen few deep
@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from ..bands import Level
 from ..classes import SURFACE_CLASSES, CloudClass
 from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atmosphere, to_surface
 from .sample import IGNORE, bands_there, clear_by_labels
 
 _ZENITHS = (30.0, 45.0, 60.0)
+_LEAST = np.float32(1e-4)  # reflectance; L2A products hold 1 where the ground is darker
 _USUAL = (0.12, 1.2)
 """Optical depth at 550 nm and Angstrom exponent of the air that is taken off."""
 _CLEAR = (0.03, 0.06, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2)
@@ -51,21 +53,25 @@ def haze(
     values: npt.NDArray[np.float32],
     labels: npt.NDArray[np.uint8],
     bands: Sequence[str],
+    level: Level = "L1C",
 ) -> None:
     """Put a patch under more or less aerosol; in place.
 
-    The light of usual clear air is taken off and that of hazy air put on. What reaches the sensor by
+    The light of usual clear air is taken off and that of hazy air put on; at L2A the other way about, as a
+    processor leaves a scene for whose haze it finds no dark ground to tell it by. What reaches the sensor by
     detours comes from the whole patch, so contrast falls. B10, which sees what is above the aerosol, stays.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     values : float32 (bands, rows, cols)
-        Reflectance at the top of the atmosphere, NaN where missing.
+        Reflectance at the top of the atmosphere, of the ground at L2A, NaN where missing.
     labels : uint8 (rows, cols)
         Where anything but clear is labelled, the most haze is left out.
     bands : sequence of str
         Names of the first axis.
+    level : "L1C" or "L2A"
+        Of `values`.
     """
     depths = _CLEAR if clear_by_labels(values, labels) else _CLOUDY
     zenith, aerosol, angstrom = (float(rng.choice(range_)) for range_ in (_ZENITHS, depths, _ANGSTROMS))
@@ -73,12 +79,14 @@ def haze(
         if not sees_ground(bands[i]):
             continue
         usual, hazy = _air(bands[i], zenith, *_USUAL), _air(bands[i], zenith, aerosol, angstrom)
-        ground = to_surface(values[i], usual)
+        ground = to_surface(values[i], usual) if level == "L1C" else values[i]
         # Where the air of the scene was clearer still, dark ground would come out negative.
         light = np.maximum(ground, 0) / (1 - np.float32(hazy.sphere) * np.clip(ground, 0, 1))
         detour = np.float32(1 - hazy.up_direct)
         light += detour * (np.nanmean(light) - light)
         values[i] = np.float32(hazy.gas) * (np.float32(hazy.path) + np.float32(hazy.down * hazy.up) * light)
+        if level == "L2A":
+            values[i] = np.maximum(to_surface(values[i], usual), _LEAST)
 
 
 def relight(
