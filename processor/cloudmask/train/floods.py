@@ -7,7 +7,6 @@ shadow, but no cloud belongs to it, and the short-wave infrared loses more than 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +14,8 @@ import torch
 from torch.nn import functional
 
 from ..bands import BAND_NAMES, BANDS, Level
-from ..simulate.atmosphere import Atmosphere, Geometry, band_atmosphere
 from ..simulate.spectra import MATERIALS
-from .light import sees_ground
+from .light import sees_ground, usual_air
 from .sample import bands_there, clear_by_labels
 
 _WATERS = ("water_lake", "water_humic", "water_turbid")
@@ -62,9 +60,10 @@ def flood(
         if level == "L1C":
             if not sees_ground(name):
                 continue
-            path, through = _air(name)
+            usual = usual_air(name)
+            through = usual.gas * usual.down * usual.up
             # Never more than the patch's darkest pixels have.
-            air = min(path, float(np.nanpercentile(band[::4, ::4], 1)))
+            air = min(usual.gas * usual.path, float(np.nanpercentile(band[::4, ::4], 1)))
         if under_water:
             target = np.float32(air + through * brightness * water.spectrum[BAND_NAMES.index(name)])
             band += cover * (target - band)
@@ -82,10 +81,3 @@ def _areas(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.f
     fine = functional.interpolate(coarse, size=shape, mode="bicubic", align_corners=False)[0, 0].numpy()
     rise = (fine - np.quantile(fine, rng.uniform(0.4, 0.9))) / rng.uniform(0.05, 0.8)
     return np.clip(rise, 0, 1).astype(np.float32)
-
-
-@lru_cache(maxsize=32)
-def _air(band: str) -> tuple[float, float]:
-    """Reflectance that clear air of middle latitudes adds in a band, and what it lets through both ways."""
-    air = band_atmosphere(band, Geometry(45.0, 150.0), Atmosphere())
-    return float(air.gas * air.path), float(air.gas * air.down * air.up)

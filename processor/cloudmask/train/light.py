@@ -43,9 +43,14 @@ _AIR_LIT = (-0.03, 0.08)
 """Change of the light that air adds over a shadow; lit clouds beside it add to it."""
 
 
+def usual_air(band: str) -> BandAtmosphere:
+    """Clear air of middle latitudes in a band."""
+    return _air(band, 45.0, *_USUAL)
+
+
 def sees_ground(band: str) -> bool:
     """Whether gases let light of a band down to the ground and back: not in B10."""
-    return _air(band, 45.0, *_USUAL).gas > _OPAQUE
+    return usual_air(band).gas > _OPAQUE
 
 
 def haze(

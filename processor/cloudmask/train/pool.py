@@ -6,6 +6,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -86,6 +88,8 @@ class DiskPool:
             with np.load(path, allow_pickle=False) as data:
                 values, labels = data["values"], data["labels"]
                 return Sample(f"simulated:{path.stem}", values, labels, self.gsd, float(data["azimuth"]))
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(f"{path}: a damaged patch ({error}); delete it and --resume") from error
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise InputError(f"{path}: not a simulated patch ({error}); delete it and --resume") from error
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ..bands import parse_level
-from ..errors import CloudMaskError, InputError, UsageError
+from ..errors import CloudMaskError, UsageError
 from ..evaluate.references.registry import REFERENCES
 from ..npz import check_npz
 from ..simulate.spec import SceneSpec
 from .arrays import read_arrays
-from .pool import DiskPool, MemorySet, PatchSet, Progress, simulated_pool
+from .pool import MemorySet, PatchSet, Progress, simulated_pool
 from .recipe import Recipe, SourceSpec
 from .references import ReferencePatches
 from .sample import Sample
@@ -110,7 +108,7 @@ def open_source(
     if spec.kind != "reference":
         _check_files(spec)
     if spec.kind == "simulation":
-        return _NamedPool(simulated_pool(cache, recipe, spec, workers=workers, progress=progress))
+        return simulated_pool(cache, recipe, spec, workers=workers, progress=progress)
     if spec.kind == "reference":
         return ReferencePatches(spec, recipe)
     samples = read_arrays(spec, recipe.bands, recipe.gsd)
@@ -127,25 +125,6 @@ def _check_files(spec: SourceSpec) -> None:
         names = {path.name for path in folder.glob("*.npz")}
     for name in sorted(names):
         check_npz(folder / name)
-
-
-class _NamedPool:
-    """A pool whose damaged patches are named, as its missing ones are."""
-
-    def __init__(self, pool: DiskPool) -> None:
-        self._pool = pool
-        self.odds: npt.NDArray[np.float64] | None = pool.odds
-
-    def __len__(self) -> int:
-        return len(self._pool)
-
-    def get(self, index: int) -> Sample:
-        """See :class:`PatchSet`."""
-        try:
-            return self._pool.get(index)
-        except (zipfile.BadZipFile, zlib.error) as error:
-            path = self._pool.path(self._pool.seeds[index])
-            raise InputError(f"{path}: a damaged patch ({error}); delete it and --resume") from error
 
 
 class Joined:
