@@ -1,7 +1,7 @@
 """Score a model against the other masks on the real scenes that training never saw, and draw them all.
 
     python benchmarks/kept_apart.py MODEL.onnx -o FOLDER [--split kept|development|training] [--level L1C|L2A]
-        [--corrected]
+        [--corrected] [--bands B02,B03,...]
 
 The split is that of docs/training.md. Scenes are averaged to 20 m; labels are "draft" (by difference from
 the clear date, sure pixels only) or "clear by eye". Writes ``evaluate``'s report, ``scenes.json`` with, for
@@ -12,6 +12,7 @@ that were trained on there is the sheet alone: scores on them would say nothing.
 There is next to no L2A among the scenes. ``--level L2A --corrected`` takes those of L1C and takes their
 atmosphere off, that of usual clear air as the simulator has it, or of clearer air where the scene's dark
 pixels do not allow so much: the ground and the clouds are real, the correction is not any processor's.
+With ``--bands`` the model is shown these bands only; the report, in which every mask sees all, is left out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +31,7 @@ import numpy.typing as npt
 import rasterio
 
 from cloudmask import mask_array
-from cloudmask.bands import LEVEL_BANDS, Level
+from cloudmask.bands import BAND_NAMES, LEVEL_BANDS, Level, parse_bands
 from cloudmask.classes import COLOURS, CloudClass
 from cloudmask.errors import CloudMaskError
 from cloudmask.simulate.atmosphere import Atmosphere, Geometry, band_atmosphere, to_surface
@@ -116,10 +118,12 @@ def bands_of(sample: Sample, level: Level) -> tuple[npt.NDArray[np.float32], lis
     return sample.values[there].astype(np.float32), [LEVEL_BANDS[level][i] for i in there]
 
 
-def classes(sample: Sample, level: Level, model: str | None) -> Image:
-    """Class codes of a scene; a model whose bands are not there gives none."""
+def classes(sample: Sample, level: Level, model: str | None, shown: Sequence[str] = BAND_NAMES) -> Image:
+    """Class codes of a scene, by those of its bands that are shown."""
     values, names = bands_of(sample, level)
-    return mask_array(values, names, gsd=GSD, level=level, model=model).classes
+    keep = [i for i, name in enumerate(names) if name in shown]
+    bands = [names[i] for i in keep]
+    return mask_array(values[keep], bands, gsd=GSD, level=level, model=model).classes
 
 
 def dlr(sample: Sample, level: Level) -> str:
@@ -203,7 +207,9 @@ def main() -> None:
     parser.add_argument("--split", choices=["kept", "development", "training"], default="kept")
     parser.add_argument("--level", choices=["L1C", "L2A"], default="L1C")
     parser.add_argument("--corrected", action="store_true", help="L1C scenes made L2A; with --level L2A")
+    parser.add_argument("--bands", default=",".join(BAND_NAMES), help="the model is shown these only")
     arguments = parser.parse_args()
+    shown = parse_bands(arguments.bands.split(","))
     arguments.output.mkdir(parents=True, exist_ok=True)
     level: Level = arguments.level
     if arguments.corrected and level != "L2A":
@@ -213,9 +219,12 @@ def main() -> None:
     rows, table = [], []
     for kind, sample in scenes:
         masks = {}
-        for name, model in (("ours", arguments.model), ("dlr", dlr(sample, level))):
+        for name, model, bands in (
+            ("ours", arguments.model, shown),
+            ("dlr", dlr(sample, level), BAND_NAMES),
+        ):
             try:
-                masks[name] = classes(sample, level, model)
+                masks[name] = classes(sample, level, model, bands)
             except CloudMaskError as error:  # bands that this model cannot do without
                 print(f"{sample.name}: {name}: {error}", file=sys.stderr)
         if kind != "none":
@@ -228,6 +237,8 @@ def main() -> None:
     if arguments.split == "training":
         return
     (arguments.output / "scenes.json").write_text(json.dumps(table, indent=1), "utf-8")
+    if set(shown) < set(BAND_NAMES):
+        return
     with tempfile.TemporaryDirectory() as folder:
         write_pairs(Path(folder), arguments.split, level, corrected=arguments.corrected)
         others = "ukis-csmask,s2cloudless" if level == "L1C" else "ukis-csmask"

@@ -145,6 +145,33 @@ def test_absent_bands_are_told_of(tiny, tmp_path, caplog):
     assert "expected all bands of L1C, found none of B09; tiny does without" in caplog.text
 
 
+def test_bands_named_are_all_that_is_read(tmp_path, caplog):
+    few = ("B02", "B03", "B04", "B08", "B10", "B11")
+    root = make_safe(tmp_path, size10=240)
+    every = mask(root, device="cpu")
+    for file in root.rglob("IMG_DATA/*_B*.jp2"):
+        if file.stem[-3:] not in few:
+            file.write_bytes(file.read_bytes()[:-2])  # whoever opens it to read pixels finds it truncated
+    with pytest.raises(InputError, match="truncated"):
+        mask(root, device="cpu")
+    part = mask(root, device="cpu", bands=few)
+    assert not caplog.records  # the product is complete, as far as anybody asked
+    assert (part.model.name, part.model.bands) == (every.model.name, few)
+    assert part.options.bands == "B02,B03,B04,B08,B10,B11"
+    assert not np.array_equal(part.probabilities, every.probabilities)
+
+
+def test_bands_choose_the_model(safe, tiny, dlr):
+    assert mask(safe, bands="B02,B03,B04,B08").model.name == "dlr-unet-4b-l1c"
+    with pytest.raises(UsageError, match="option bands: model tiny cannot do without B08"):
+        mask(safe, model=tiny, bands="B02,B03,B04")
+
+
+def test_bands_that_the_product_lacks(safe_l2a):
+    with pytest.raises(InputError, match=r"S2.*: option bands names B10, found B01, B02"):
+        mask(safe_l2a, bands="B02,B03,B04,B08,B10,B11")
+
+
 def write_area(path, bounds, crs, **more):
     from rasterio.warp import transform_geom
 

@@ -162,6 +162,7 @@ def fails(run, code, text, *args):
         (("x", "--cloud-buffer", "-3"), "option cloud-buffer: expected 0 to 5000 m"),
         (("x", "--cloud-buffer", "nan"), "option cloud-buffer: expected 0 to 5000 m, found nan"),
         (("x", "--radiometric-offset", "1e6"), "option radiometric-offset: expected -20000 to 20000 DN"),
+        (("x", "--bands", "B02,nir"), "option bands: unknown band 'nir'; expected one of B01"),
         (("x", "--threshold", "cloud"), "--threshold cloud: expected CLASS=P, such as cloud=0.4"),
         (("x", "--threshold", "fog=0.4"), "--threshold fog=0.4: expected CLASS=P"),
         (("x", "--threshold", "clear=0.4"), "--threshold clear=0.4: expected one of cloud"),

@@ -53,6 +53,8 @@ def test_ranges_are_closed_and_checked(name, interval):
         ("model", 5),
         ("device", None),
         ("cloud_buffer", None),
+        ("bands", 5),
+        ("bands", [2, 3]),
     ],
 )
 def test_wrong_values_and_types(name, value):
@@ -82,3 +84,17 @@ def test_scalars_of_numpy_and_paths_become_plain_values():
         float,
         float,
     )
+
+
+@pytest.mark.parametrize("given", ["B02,B8A", " b2, B8a ", ["B2", "B8A"], ("B02", "B8A")])
+def test_bands_in_any_spelling(given):
+    options = make_options(bands=given)
+    assert options.bands == "B02,B8A"
+    assert options.band_names() == ("B02", "B8A")
+    assert Options().band_names() == ()
+
+
+@pytest.mark.parametrize("given", ["", "B02,", "B02,B02", "red", []])
+def test_bands_that_are_none(given):
+    with pytest.raises(UsageError, match=r"option bands: (unknown band|band B02 is given 2 times)"):
+        make_options(bands=given)

@@ -15,7 +15,7 @@ from .array_source import ArraySource
 from .bands import LEVEL_BANDS, parse_bands, parse_level
 from .card import ModelCard
 from .catalog import load_model
-from .errors import UsageError
+from .errors import InputError, UsageError
 from .model import Model
 from .options import Options, make_options
 from .pipeline import Progress, predict
@@ -86,13 +86,20 @@ def mask_product(
     with open_product(
         path, threads=threads, offset=options.radiometric_offset, downsampling=options.downsampling
     ) as product:
+        bands = _bands_to_use(product, options)
         model = load_model(
             options.model,
             level=product.level,
-            bands=product.bands,
+            bands=bands,
             device=options.device,
             threads=options.threads,
         )
+        needed = [b for b in model.card.required if b not in bands]
+        if needed and options.bands:
+            raise UsageError(
+                f"option bands: model {model.card.name} cannot do without {', '.join(needed)}; name it too, "
+                "or leave --model out to get one that fits"
+            )
         absent = [b for b in LEVEL_BANDS[product.level] if b not in product.bands]
         if absent and not set(absent) & set(model.card.required):
             log.warning(
@@ -131,6 +138,17 @@ def mask_product(
         return result
 
 
+def _bands_to_use(product: PlaneSource, options: Options) -> tuple[str, ...]:
+    """Bands of the product among which a model may choose."""
+    wanted = options.band_names()
+    absent = [b for b in wanted if b not in product.bands]
+    if absent:
+        raise InputError(
+            f"{product.name}: option bands names {', '.join(absent)}, found {', '.join(product.bands)}"
+        )
+    return tuple(b for b in product.bands if not wanted or b in wanted)
+
+
 def context(card: ModelCard, options: Options) -> float:
     """Ground around a pixel on which its class may depend, metres."""
     # An object that is cut off must still be as large as the smallest one that is kept.
@@ -167,7 +185,7 @@ def mask_array(
     progress : callable, optional
         Called with tiles done and tiles in all.
     **options
-        Fields of :class:`Options` but ``resolution``, ``radiometric_offset`` and ``downsampling``.
+        Fields of :class:`Options` but ``resolution``, ``bands``, ``radiometric_offset`` and ``downsampling``.
         Probabilities are kept unless ``probabilities=False``.
 
     Returns

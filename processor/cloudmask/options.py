@@ -14,9 +14,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
-from .bands import RESOLUTIONS
+from .bands import RESOLUTIONS, parse_bands
 from .classes import CloudClass
-from .errors import UsageError
+from .errors import InputError, UsageError
 
 DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda", "openvino")
 DOWNSAMPLINGS: tuple[str, ...] = ("wavelet", "mean")
@@ -91,6 +91,13 @@ class Options:
         "Model",
         "Name of a model that 'cloudmask models' lists, or an ONNX file with its card; "
         "by default the best one for the product's level and bands.",
+    )
+    bands: str | None = _option(
+        None,
+        "Bands",
+        "Use these bands of the product only, as in B02,B03,B04,B08,B8A,B09,B11; by default all that the "
+        "network takes. Fewer bands are decoded sooner, and mask worse.",
+        snap=False,
     )
     device: str = _option(
         "auto",
@@ -177,6 +184,9 @@ class Options:
     )
 
     def __post_init__(self) -> None:
+        given: Any = self.bands  # a list of names is what a program has at hand
+        if isinstance(given, (list, tuple)) and all(isinstance(b, str) for b in given):
+            object.__setattr__(self, "bands", ",".join(given))
         for name, spec in option_specs().items():
             value = self._typed(name)
             if value is None:
@@ -186,6 +196,11 @@ class Options:
             if spec.interval is not None and not spec.interval[0] <= value <= spec.interval[1]:
                 low, high = spec.interval
                 raise _wrong(name, f"{low:g} to {high:g}{' ' * bool(spec.unit)}{spec.unit}", value)
+        if self.bands is not None:
+            try:
+                object.__setattr__(self, "bands", ",".join(parse_bands(self.bands.split(","))))
+            except InputError as error:
+                raise UsageError(f"option bands: {error}") from error
 
     def _typed(self, name: str) -> Any:
         """The value as a plain Python one; numpy's scalars and paths are taken too."""
@@ -199,6 +214,10 @@ class Options:
         plain = os.fspath(value) if isinstance(value, os.PathLike) else kind(value)
         object.__setattr__(self, name, plain)
         return plain
+
+    def band_names(self) -> tuple[str, ...]:
+        """Bands to be used; none named means all."""
+        return tuple(self.bands.split(",")) if self.bands else ()
 
     def thresholds(self) -> Mapping[CloudClass, float]:
         """Probability thresholds of the classes that have one."""

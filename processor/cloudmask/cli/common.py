@@ -17,6 +17,8 @@ from ..pipeline import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_METAVARS = {"model": "NAME|FILE", "bands": "B02,B03,..."}
+
 _THRESHOLDS = {
     CloudClass.CLOUD: "cloud_threshold",
     CloudClass.SEMI_TRANSPARENT_CLOUD: "semi_transparent_cloud_threshold",
@@ -43,7 +45,7 @@ def processing_options(function: F) -> F:
             settings["type"] = option_types()[name][0]
             settings["metavar"] = spec.unit.upper() or "N"
         else:
-            settings["metavar"] = "NAME|FILE" if name == "model" else "TEXT"
+            settings["metavar"] = _METAVARS.get(name, "TEXT")
         function = click.option(flag, name, **settings)(function)
     threshold = click.option(
         "--threshold",
