@@ -144,6 +144,11 @@ class ArrayModel:
     device: str = "cpu"
     batch_size: int = 1
     tiles: int = 0
+    callers: int = 1
+
+    def shared(self, callers: int) -> ArrayModel:
+        self.callers = callers
+        return self
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         self.tiles += len(batch)

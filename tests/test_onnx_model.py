@@ -25,6 +25,25 @@ def test_identity_runs(tiny):
     assert model.batch_size == 1
 
 
+@pytest.mark.parametrize(("threads", "callers", "expected"), [(4, 2, 3), (2, 2, 1), (1, 2, 1)])
+def test_callers_share_the_threads(tiny, monkeypatch, threads, callers, expected):
+    asked = []
+    real = onnx_model._session
+
+    def session(path, device, threads, content=None):
+        asked.append(threads)
+        return real(path, device, threads, content)
+
+    monkeypatch.setattr(onnx_model, "_session", session)
+    model = OnnxModel(tiny, device="cpu", threads=threads)
+    assert model.shared(1) is model
+    shared = model.shared(callers)
+    assert model.shared(callers) is shared  # an archive of products loads it once
+    assert asked == [threads, expected]
+    batch = np.random.default_rng(0).random((1, 4, 40, 24), np.float32)
+    np.testing.assert_array_equal(shared.predict(batch), batch)
+
+
 def test_constant_and_blur(tmp_path):
     constant = OnnxModel(write_model(tmp_path, "c", kind="constant"), device="cpu")
     assert (constant.predict(np.zeros((1, 4, 16, 16), np.float32))[0, :, 3, 3] == CONSTANT).all()

@@ -137,6 +137,15 @@ def test_batches_are_filled_and_change_nothing():
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
 
 
+def test_the_network_is_told_how_many_call_it():
+    source, _ = scene(200, 200)
+    net = model(10)
+    predict(source, net, KEEP, out_gsd=10)
+    assert net.callers == 2
+    predict(source.subset(0, 0, 16, 16), net, KEEP, out_gsd=10)
+    assert net.callers == 1
+
+
 def test_options_reach_the_mask():
     image = np.zeros((4, 40, 40), np.float32)
     image[0], image[3, 20, 20], image[1, 5, 5] = 0.4, 0.5, 0.3

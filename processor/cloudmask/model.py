@@ -28,6 +28,10 @@ class Model(Protocol):
         """How many tiles it likes to be given at once."""
         ...
 
+    def shared(self, callers: int) -> Model:
+        """The same network for so many threads that call :meth:`predict` at a time."""
+        ...
+
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Class probabilities of normalised tiles.
 

@@ -31,7 +31,7 @@ from .tiling import RowBlender, TileAxis
 
 log = logging.getLogger(__name__)
 
-_IN_FLIGHT = 2
+IN_FLIGHT = 2
 """Batches in work at a time: while one is in the network the next is put together and the last is
 blended. Two callers also leave fewer of the network's threads waiting for each other."""
 
@@ -148,6 +148,9 @@ class _Run:
     def __init__(self, source: Source, model: Model, options: Options, work: Grid, out: Grid) -> None:
         self.source, self.model, self.options, self.work, self.out = source, model, options, work, out
         self.rows, self.cols = tile_axes(model, options, work.shape)
+        self.batch = min(max(1, model.batch_size), len(self.cols.starts))
+        self.callers = min(IN_FLIGHT, len(self.rows.starts) * -(-len(self.cols.starts) // self.batch))
+        self.network = model.shared(self.callers)
         self.classes = np.full(out.shape, int(CloudClass.MISSING), np.uint8)
         self.saturated = np.zeros(out.shape, bool)
         self.missing = np.zeros(out.shape, bool)
@@ -165,12 +168,12 @@ class _Run:
         self.seconds = {**reader.seconds, **self.seconds}
         total = len(self.rows.starts) * len(self.cols.starts)
         done = 0
-        with ThreadPoolExecutor(_IN_FLIGHT, "cloudmask-infer") as pool:
+        with ThreadPoolExecutor(self.callers, "cloudmask-infer") as pool:
             ahead: deque[_Batch] = deque()
             try:
                 for batch in self._batches(reader, pool):
                     ahead.append(batch)
-                    if len(ahead) > _IN_FLIGHT:
+                    if len(ahead) > IN_FLIGHT:
                         done += self._finish(ahead.popleft(), blender, emitter, reader)
                     if progress is not None:
                         progress(done, total)
@@ -189,7 +192,7 @@ class _Run:
         The tiles of a batch are put together in the thread that runs the network over them, while
         another batch is in the network.
         """
-        size = min(max(1, self.model.batch_size), len(self.cols.starts))
+        size = self.batch
         shape = size, len(self.model.card.bands), self.rows.tile, self.cols.tile
         strips: list[PlacedStrip] = []
         for row, more in enumerate(reader.rows()):
@@ -216,7 +219,7 @@ class _Run:
             return None
         for place, target in zip(group, buffer, strict=False):
             tiles.cut(place, target)
-        return self.model.predict(buffer[: len(group)])
+        return self.network.predict(buffer[: len(group)])
 
     def _finish(self, batch: _Batch, blender: RowBlender, emitter: _Emitter, reader: StripReader) -> int:
         """Blend a batch, in the order of the tiles, and write the row it ends; returns tiles settled."""
