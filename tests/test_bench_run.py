@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from helpers_models import write_model
 
+from cloudmask.bench import peak
 from cloudmask.bench.contenders import agreement, line_up, race
 from cloudmask.bench.pixels import Pixels, benchmark_pixels
 from cloudmask.bench.product import measure_product
@@ -102,6 +103,11 @@ def test_peak_memory_is_the_tasks_own():
     assert held.all()
     assert found["peak_mib"] < 290
     assert found["macs_per_second"] > 1e8
+
+
+def test_bfloat16_is_not_multiplied_where_it_takes_minutes(monkeypatch):
+    monkeypatch.setattr(peak, "has_bfloat16", lambda: False)
+    assert peak.multiply("bf16", 1) == {"missing": "not multiplied by this processor, as far as is known"}
 
 
 def test_a_failed_task_says_why(pixels, tiny):

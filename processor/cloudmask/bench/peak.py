@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..onnx_model import runtime, thread_count
+from ..onnx_model import has_bfloat16, runtime, thread_count
 from .macs import import_onnx
 
 PRECISIONS = ("fp32", "bf16", "int8")
@@ -30,6 +30,9 @@ def multiply(precision: str, threads: int) -> dict[str, Any]:
         ``macs_per_second`` on the wall and ``macs_per_cpu_second`` of one core, and ``by``: whose
         kernels; or ``missing``: why it was not measured.
     """
+    if precision == "bf16" and not has_bfloat16():
+        # Torch would do without, for minutes.
+        return {"missing": "not multiplied by this processor, as far as is known"}
     try:
         call, by = _multiplier(precision, thread_count(threads))
     except ImportError:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from .precision import has_bfloat16
+
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of the Newton-Schulz iteration that take singular values of 0 to 1 to about 1 in five steps
 (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon)."""
@@ -58,7 +60,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """The matrix with its singular values brought to about 1 (.7 to 1.2), in bfloat16's precision.
+    """The matrix with its singular values brought to about 1 (.7 to 1.2).
+
+    Computed in bfloat16 where that is fast: the iteration forgives its precision.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     -------
     float32 (rows, cols)
     """
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if has_bfloat16(matrix.device) else matrix
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)

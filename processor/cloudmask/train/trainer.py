@@ -22,6 +22,7 @@ from .losses import consistency_loss, distillation_loss, supervised_loss
 from .net import UNet
 from .optimisers import Muon, Together
 from .pool import PatchSet
+from .precision import has_bfloat16
 from .recipe import Recipe
 from .recipe_file import recipe_from_dict, recipe_to_dict
 from .restore import read_model, restore
@@ -217,7 +218,7 @@ class Trainer:
     def _loss(self, net: UNet, batch: Batch) -> torch.Tensor:
         values = batch.values.to(self.device, memory_format=torch.channels_last)
         labels, absent = batch.labels.to(self.device), batch.absent.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=_has_bf16(self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device)):
             logits = net(values, absent)
         logits = logits.float()
         spec = self.recipe.loss
@@ -431,10 +432,3 @@ def write_text(path: Path, text: str) -> None:
         os.replace(part, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror}") from error
-
-
-def _has_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 is fast: tensor cores, or AVX-512 BF16 and better on the CPU."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
