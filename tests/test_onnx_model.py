@@ -11,8 +11,9 @@ import pytest
 from helpers_models import CONSTANT, REACH, card_data, write_model
 
 from cloudmask import onnx_model
+from cloudmask.cpu import thread_count
 from cloudmask.errors import DeviceError, ModelError
-from cloudmask.onnx_model import OnnxModel, resolve_device, thread_count
+from cloudmask.onnx_model import OnnxModel, resolve_device
 
 TIED = {"size": 64, "margin": 8, "multiple": 64, "fixed": True}
 

@@ -79,7 +79,7 @@ def mask_product(
 ) -> Mask:
     """Mask a product with options that are made already; see :func:`mask`."""
     # Only products need GDAL: whoever brings arrays should not have to install it.
-    from .onnx_model import thread_count
+    from .cpu import thread_count
     from .safe import open_product
 
     threads = thread_count(options.threads)

@@ -7,7 +7,6 @@ import hashlib
 import importlib
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .card import METADATA_KEY, ModelCard, load_card, load_card_text
+from .cpu import has_bfloat16, thread_count
 from .errors import DeviceError, ModelError
 from .onnx_edit import open_sides, settle_input, tied_side
 from .onnx_graph import check_graph
@@ -299,15 +299,6 @@ def _openvino_settings(threads: int) -> dict[str, str]:
     return settings
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor is known to multiply bfloat16 numbers; told by Linux on x86 only."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text("utf-8", "replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 def _card_inside(path: Path, session: Any) -> ModelCard:
     inside = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if inside is None:
@@ -341,11 +332,3 @@ def file_hash(path: Path) -> str:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
-
-
-def thread_count(threads: int) -> int:
-    """Threads meant by an option value: 0 is all this process may use."""
-    if threads > 0:
-        return threads
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)

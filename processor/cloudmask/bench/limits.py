@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..catalog import load_model
-from ..onnx_model import thread_count
+from ..cpu import thread_count
 from ..options import make_options
 from ..pipeline import IN_FLIGHT, tile_axes
 from ..safe import open_product

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..onnx_model import available_devices, runtime, thread_count
+from ..cpu import thread_count
+from ..onnx_model import available_devices, runtime
 
 _PACKAGES = ("ukis-csmask", "s2cloudless", "numpy", "rasterio")
 

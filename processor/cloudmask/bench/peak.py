@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..cpu import has_bfloat16, thread_count
 from ..errors import UsageError
-from ..onnx_model import has_bfloat16, runtime, thread_count
+from ..onnx_model import runtime
 from .macs import import_onnx
 
 PRECISIONS = ("fp32", "bf16", "int8")

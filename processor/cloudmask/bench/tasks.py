@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..cpu import thread_count
 from ..errors import CloudMaskError, InputError, ModelError, UsageError
-from ..onnx_model import thread_count
 
 TASKS: dict[str, str] = {
     # name: module of this sub-package with a function of that name

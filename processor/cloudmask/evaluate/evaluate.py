@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..atomic import AtomicOutputs, check_targets
+from ..cpu import thread_count
 from ..errors import OutputError
-from ..onnx_model import thread_count
 from .bootstrap import BootstrapSettings
 from .document import make_document, to_json
 from .masks.registry import parse_masks
