@@ -41,10 +41,15 @@ BAND_SETS: Mapping[str, Sequence[str]] = {
     "all 13": LEVEL_BANDS["L1C"],
     "without B10": tuple(b for b in LEVEL_BANDS["L1C"] if b != "B10"),
     "10 and 20 m": ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"),
-    "B02 B03 B04 B08 B10 B11 B12": ("B02", "B03", "B04", "B08", "B10", "B11", "B12"),
-    "B02 B03 B04 B08 B8A B09 B11": ("B02", "B03", "B04", "B08", "B8A", "B09", "B11"),
-    "B02 B03 B04 B08 B11 B12": ("B02", "B03", "B04", "B08", "B11", "B12"),
-    "B02 B03 B04 B08": ("B02", "B03", "B04", "B08"),
+    **{
+        names: tuple(names.split())
+        for names in (
+            "B02 B03 B04 B08 B10 B11 B12",
+            "B02 B03 B04 B08 B8A B09 B11",
+            "B02 B03 B04 B08 B11 B12",
+            "B02 B03 B04 B08",
+        )
+    },
 }
 Row = dict[str, Any]
 

@@ -207,9 +207,9 @@ def main() -> None:
     parser.add_argument("--split", choices=["kept", "development", "training"], default="kept")
     parser.add_argument("--level", choices=["L1C", "L2A"], default="L1C")
     parser.add_argument("--corrected", action="store_true", help="L1C scenes made L2A; with --level L2A")
-    parser.add_argument("--bands", default=",".join(BAND_NAMES), help="the model is shown these only")
+    parser.add_argument("--bands", help="the model is shown these only, B02,B03,...")
     arguments = parser.parse_args()
-    shown = parse_bands(arguments.bands.split(","))
+    shown = parse_bands(arguments.bands.split(",")) if arguments.bands else BAND_NAMES
     arguments.output.mkdir(parents=True, exist_ok=True)
     level: Level = arguments.level
     if arguments.corrected and level != "L2A":
@@ -237,7 +237,7 @@ def main() -> None:
     if arguments.split == "training":
         return
     (arguments.output / "scenes.json").write_text(json.dumps(table, indent=1), "utf-8")
-    if set(shown) < set(BAND_NAMES):
+    if arguments.bands:
         return
     with tempfile.TemporaryDirectory() as folder:
         write_pairs(Path(folder), arguments.split, level, corrected=arguments.corrected)
