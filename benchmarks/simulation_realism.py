@@ -8,6 +8,8 @@ clear date, at the same sampling, and both are measured in the same way against 
 - ``cloud``: pixels at least .25 brighter in B02: median ratio of each band to B02, brightness of B02;
 - ``shadow``: pixels darker than .8 of the clear date in B8A, and within .06 of it in B02: median ratio of
   cloudy to clear in each band;
+- ``fringe``: how far from cloud (a rise of .25) the rise in B02 is still .05: the pixels between, within half a
+  kilometre of cloud, over the length of its border, metres; and the same from .15;
 - ``texture`` of scenes with at least a tenth of cloud: slopes of the power spectrum of B02 over three ranges
   of scale, quantiles of its gradient.
 
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from cloudmask.bands import BAND_NAMES
 from cloudmask.simulate.scene import simulate_scene
@@ -58,11 +61,19 @@ def measure(cloudy: Image, clear: Image) -> dict[str, npt.NDArray[np.float64]]:
         out["cloud B02 p10 p50 p90 p99"] = np.percentile(cloudy[blue, cloud], [10, 50, 90, 99])
     if shadow.mean() > 0.02:
         out["shadow to clear"] = np.median(cloudy[:, shadow] / np.maximum(clear[:, shadow], 1e-3), axis=1)
+        out["fringe from .05, .15, m"] = np.array([fringe(rise, cloud, low) for low in (0.05, 0.15)])
     if cloud.mean() > 0.1:
         out["slope 1280-320 320-100 100-40 m"] = slopes(cloudy[blue])
         steps = np.hypot(*np.gradient(cloudy[blue]))
         out["gradient p50 p90 p99"] = np.percentile(steps, [50, 90, 99])
     return out
+
+
+def fringe(rise: Image, cloud: npt.NDArray[np.bool_], low: float) -> float:
+    """Mean width in metres of the band around clouds in which the rise is above `low`."""
+    near = ndimage.distance_transform_edt(~cloud) * GSD < 500
+    border = cloud & ~ndimage.binary_erosion(cloud, border_value=1)
+    return float((near & ~cloud & (rise > low)).sum() / max(1, border.sum()) * GSD)
 
 
 def slopes(image: Image) -> npt.NDArray[np.float64]:

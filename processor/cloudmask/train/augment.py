@@ -18,16 +18,18 @@ def choose_bands(
 ) -> npt.NDArray[np.bool_]:
     """Bands to keep of those that are there (bool (bands,)).
 
-    With probability ``spec.drop`` one of ``spec.band_sets`` is kept, or, as often as any one set,
-    each band with probability one half, at least three.
+    With probability ``spec.drop`` bands are left out. Every other time those of one of ``spec.band_sets`` are
+    kept; else what all of these sets have in common, and of the other bands as many as it happens: a net
+    that has only met a few sets can fail badly with another.
     """
     if spec.drop <= 0 or rng.random() >= spec.drop:
         return there
-    pick = int(rng.integers(len(spec.band_sets) + 1))
-    if pick < len(spec.band_sets):
-        keep = there & np.array([b in spec.band_sets[pick] for b in bands])
+    sets = [np.array([b in chosen for b in bands]) for chosen in spec.band_sets]
+    if sets and rng.random() < 0.5:
+        keep = there & sets[int(rng.integers(len(sets)))]
     else:
-        keep = there & (rng.random(len(bands)) < 0.5)
+        common = np.logical_and.reduce(sets) if sets else np.zeros(len(bands), bool)
+        keep = there & (common | (rng.random(len(bands)) < rng.random()))
     return keep if keep.sum() >= min(3, int(there.sum())) else there
 
 
