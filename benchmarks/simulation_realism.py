@@ -8,8 +8,8 @@ clear date, at the same sampling, and both are measured in the same way against 
 - ``cloud``: pixels at least .25 brighter in B02: median ratio of each band to B02, brightness of B02;
 - ``shadow``: pixels darker than .8 of the clear date in B8A, and within .06 of it in B02: median ratio of
   cloudy to clear in each band;
-- ``fringe``: how far from cloud (a rise of .25) the rise in B02 is still .05: the pixels between, within half a
-  kilometre of cloud, over the length of its border, metres; and the same from .15;
+- ``fringe``: how far from cloud (a rise of .25) the rise in B02 is still .05: the pixels between, within half
+  a kilometre of cloud, over the length of its border, metres; and the same from .15;
 - ``texture`` of scenes with at least a tenth of cloud: slopes of the power spectrum of B02 over three ranges
   of scale, quantiles of its gradient.
 

@@ -18,6 +18,7 @@ from cloudmask.cli import main
 from cloudmask.errors import InputError, UsageError
 from cloudmask.onnx_model import OnnxModel
 from cloudmask.train.batches import Batches
+from cloudmask.train.checkpoint import load_checkpoint
 from cloudmask.train.export import export_model
 from cloudmask.train.pool import pool_folder, simulated_pool
 from cloudmask.train.quantise import quantise
@@ -26,7 +27,7 @@ from cloudmask.train.recipe_file import load_recipe
 from cloudmask.train.sample import Sample
 from cloudmask.train.sources import open_source
 from cloudmask.train.teachers import add_soft_labels, class_groups
-from cloudmask.train.trainer import Trainer, load_checkpoint
+from cloudmask.train.trainer import Trainer
 
 RECIPE = """
 name = "tiny"

@@ -18,14 +18,15 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .. import __version__
+from ..atomic import write_text
 from ..card import METADATA_KEY, parse_card
 from ..classes import SURFACE_CLASSES
 from ..errors import ModelError, OutputError, UsageError
 from ..onnx_model import OnnxModel, file_hash
+from .checkpoint import Checkpoint
 from .features import FEATURE_BANDS, Indices
 from .net import UNet, receptive_field, smoothed
 from .recipe import Recipe
-from .trainer import Checkpoint, write_text
 
 OPSET = 17
 _TILE = 1264
@@ -238,7 +239,8 @@ def finish(path: Path, card: dict[str, Any]) -> None:
     part = path.with_name(path.name + ".part")
     onnx.save(model, str(part))
     os.replace(part, path)
-    write_text(path.with_suffix(".json"), json.dumps({**card, "sha256": file_hash(path)}, indent=1) + "\n")
+    text = json.dumps({**card, "sha256": file_hash(path)}, indent=1)
+    write_text(path.with_suffix(".json"), text + "\n", overwrite=True)
 
 
 def check_equal(net: UNet, path: Path, bands: Sequence[str]) -> float:

@@ -98,7 +98,8 @@ class ScheduleSpec:
     `optimiser` is ``adamw``, or ``muon`` for the kernels inside the net and AdamW for the rest.
     `select` is the epoch: ``best`` by the selection score, or the ``last``. With `anchor`, a share of the
     weights that the run started from (``--init``) is mixed in, which keeps what they knew and the run's data
-    do not show (Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models").
+    do not show (Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models"). `simulated` is the
+    share of the patches of each simulation to learn from that is made: short runs do not see all of them.
     """
 
     epochs: int = 30
@@ -115,6 +116,7 @@ class ScheduleSpec:
     encoder_rate: float = 1.0
     select: str = "best"
     anchor: float = 0.0
+    simulated: float = 1.0
 
 
 @dataclass(frozen=True)

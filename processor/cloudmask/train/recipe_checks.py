@@ -82,6 +82,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "patience": Range(0, _COUNT),
             "encoder_rate": Range(0, 100),
             "anchor": Range(0, 1, below=True),
+            "simulated": Range(0, 1, above=True),
         },
         LossSpec: {
             "class_weights": Range(0, 1000, above=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import Any
 import torch
 
 from .. import __version__
+from ..atomic import write_text
 from ..classes import SURFACE_CLASSES
 from ..errors import DeviceError, OutputError, UsageError
 from ..onnx_model import OnnxModel, file_hash
 from .batches import Batches, Normalisation
+from .checkpoint import Checkpoint, build_net, load_checkpoint
 from .export import export_model, shift_logits
 from .pool import PatchSet
 from .quantise import any_complete, quantise, tiles_for
@@ -25,8 +27,8 @@ from .recipe import ExportSpec, Recipe, SourceSpec
 from .recipe_file import load_recipe, recipe_to_dict
 from .scoring import score_scene, score_set
 from .simulation import fingerprint
-from .sources import Joined, check_sources, open_source
-from .trainer import Checkpoint, Trainer, build_net, load_checkpoint, without_nan, write_text
+from .sources import Joined, check_sources, open_source, sources_to_learn_from
+from .trainer import Trainer, without_nan
 
 _INIT = "init.pt"
 _PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
@@ -104,7 +106,7 @@ def train(
         _prepare(folder, recipe_path, recipe, device, init)
     cache = settings.cache or folder / "pools"
 
-    def open_all(specs: tuple[SourceSpec, ...], teach: bool) -> list[tuple[float, PatchSet]]:
+    def open_all(specs: Sequence[SourceSpec], teach: bool) -> list[tuple[float, PatchSet]]:
         out = []
         for spec in specs:
             what = f"{spec.kind} {spec.path or spec.seed}".strip()
@@ -120,7 +122,7 @@ def train(
             out.append((spec.weight, patches))
         return out
 
-    training = open_all(recipe.train, True)
+    training = open_all(sources_to_learn_from(recipe), True)
     validation = Joined([s for _, s in open_all(recipe.validation, False)])
     scenes = Joined([s for _, s in open_all(recipe.scenes, False)])
     _check_int8(recipe, training, scenes)
@@ -296,10 +298,10 @@ def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, init:
     facts: dict[str, Any] = {"versions": versions, "machine": machine}
     if init is not None and init.is_file():
         facts["init"] = {"file": init.name, "sha256": file_hash(init)}
-    write_text(folder / "versions.json", json.dumps(facts, indent=1))
+    write_text(folder / "versions.json", json.dumps(facts, indent=1), overwrite=True)
 
 
 def _write_recipe(folder: Path, recipe_path: Path, recipe: Recipe) -> None:
     """The recipe as it was written, and with every default."""
-    write_text(folder / "recipe.toml", recipe_path.read_text("utf-8"))
-    write_text(folder / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1))
+    write_text(folder / "recipe.toml", recipe_path.read_text("utf-8"), overwrite=True)
+    write_text(folder / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1), overwrite=True)

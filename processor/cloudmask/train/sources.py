@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,15 @@ def _check_source(spec: SourceSpec, recipe: Recipe) -> None:
             options=tuple(sorted(options.items())),
         )
     )
+
+
+def sources_to_learn_from(recipe: Recipe) -> list[SourceSpec]:
+    """The recipe's ``[[train]]``, with as many simulated patches as its schedule asks for."""
+    share = recipe.schedule.simulated
+    return [
+        replace(spec, count=max(1, round(share * spec.count))) if spec.kind == "simulation" else spec
+        for spec in recipe.train
+    ]
 
 
 def _are_texts(value: object) -> bool:
