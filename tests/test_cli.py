@@ -153,7 +153,7 @@ def fails(run, code, text, *args):
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        ((), "Missing argument 'PRODUCT'"),
+        ((), "Missing argument 'PRODUCT...'"),
         (("x", "--resolution", "30"), "'30' is not one of '10', '20', '60'"),
         (("x", "--tile-size", "big"), "not a valid integer"),
         (("x", "--nonsense"), "No such option"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +76,12 @@ def mask_product(
     aoi: str | Path | None = None,
     preview: bool = False,
     progress: Progress | None = None,
+    load: Callable[..., Model] = load_model,
 ) -> Mask:
-    """Mask a product with options that are made already; see :func:`mask`."""
+    """Mask a product with options that are made already; see :func:`mask`.
+
+    `load` takes the place of :func:`cloudmask.catalog.load_model`: one that remembers serves many products.
+    """
     # Only products need GDAL: whoever brings arrays should not have to install it.
     from .cpu import thread_count
     from .safe import open_product
@@ -87,7 +91,7 @@ def mask_product(
         path, threads=threads, offset=options.radiometric_offset, downsampling=options.downsampling
     ) as product:
         bands = _bands_to_use(product, options)
-        model = load_model(
+        model = load(
             options.model,
             level=product.level,
             bands=bands,

@@ -20,7 +20,7 @@ from ..errors import CloudMaskError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module with a click command named "command", line for --help)
-    "run": ("run", "Mask one Sentinel-2 product."),
+    "run": ("run", "Mask Sentinel-2 products."),
     "models": ("models", "List the models, with level, bands, resolution, licence and hash."),
     "doctor": ("doctor", "Print versions and devices, and what is missing and how to get it."),
     "train": ("train", "Train a model by a recipe and export it with its card."),
@@ -71,24 +71,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.Abort:
-        return _say("interrupted", 130)
+        return say_error("interrupted", 130)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except CloudMaskError as error:
-        return _say(str(error), error.exit_code)
+        return say_error(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _say("interrupted", 130)
+        return say_error("interrupted", 130)
     except BrokenPipeError:
         # The reader of our output went away (``| head``); keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _say("out of memory; close other programs, use a smaller --tile-size or an --aoi", 1)
+        return say_error("out of memory; close other programs, use a smaller --tile-size or an --aoi", 1)
     return result if isinstance(result, int) else 0
 
 
-def _say(text: str, code: int) -> int:
+def say_error(text: str, code: int) -> int:
+    """Print an error for the user on stderr, one line; returns its exit code."""
     click.echo(f"cloudmask: error: {text}", err=True)
     return code
 
