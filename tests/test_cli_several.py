@@ -98,7 +98,5 @@ def test_what_holds_for_all_is_said_once(run, products, tiny, tmp_path):
     refused(4, "pip install '.[gpu]'", *products, "--device", "cuda")
     refused(2, "expected one of the two", *products, "--overwrite", "--skip-existing")
     shutil.copytree(products[0], tmp_path / "again" / "first.SAFE")
-    refused(
-        2, "found first_cloudmask.tif of", *products, tmp_path / "again" / "first.SAFE", "-o", tmp_path
-    )
+    refused(2, "found first_cloudmask.tif of", *products, tmp_path / "again" / "first.SAFE", "-o", tmp_path)
     assert not list(tmp_path.glob("*.tif"))

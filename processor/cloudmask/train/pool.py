@@ -8,9 +8,9 @@ import multiprocessing
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -173,14 +173,15 @@ def simulated_pool(
         raise OutputError(f"{folder}: cannot make the pool of patches: {error.strerror}") from error
     pool = DiskPool(folder, range(spec.seed, spec.seed + spec.count), recipe.gsd)
     jobs = [job for job in jobs_of(recipe, spec) if not pool.path(job.seed).is_file()]
-    for done, (job, sample) in enumerate(_simulate(jobs, workers), 1):
-        pool.put(sample, job.seed)
-        if progress is not None:
-            progress(spec.count - len(jobs) + done, spec.count)
+    with closing(_simulate(jobs, workers)) as samples:
+        for done, (job, sample) in enumerate(samples, 1):
+            pool.put(sample, job.seed)
+            if progress is not None:
+                progress(spec.count - len(jobs) + done, spec.count)
     return pool
 
 
-def _simulate(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Sample]]:
+def _simulate(jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, Sample], None, None]:
     if workers <= 1 or len(jobs) < 2:
         for job in jobs:
             yield job, simulate_patch(job)
@@ -189,8 +190,11 @@ def _simulate(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Sample]]
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
         running = {pool.submit(simulate_patch, job): job for job in jobs}
-        for future in as_completed(running):
-            yield running.pop(future), future.result()
+        try:
+            for future in as_completed(running):
+                yield running.pop(future), future.result()
+        finally:  # who is told to stop does not wait for all that was asked for
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
