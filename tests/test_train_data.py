@@ -53,6 +53,39 @@ def test_thin_cirrus_outlasts_the_noise_of_augmentation() -> None:
     assert cirrus < 0.0005
 
 
+def test_bands_are_left_out_by_sets_and_at_random() -> None:
+    pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
+    from cloudmask.train.augment import choose_bands
+    from cloudmask.train.recipe import AugmentSpec
+
+    bands = ("B02", "B03", "B04", "B08", "B09", "B10", "B11", "B12")
+    sets = (("B02", "B03", "B04", "B08"), ("B02", "B03", "B04", "B08", "B11", "B12"))
+    spec = AugmentSpec(drop=0.8, band_sets=sets)
+    there = np.array([b != "B10" for b in bands])
+    rng = np.random.default_rng(1)
+    drawn = [choose_bands(rng, there, bands, spec) for _ in range(2000)]
+    kinds = [tuple(b for b, kept in zip(bands, keep, strict=True) if kept) for keep in drawn]
+    # Each named set a fifth of the time, and as often a random one, which may be any.
+    assert [kinds.count(chosen) / 2000 for chosen in sets] == pytest.approx([0.25, 0.23], abs=0.05)
+    assert len(set(kinds)) == 2**3  # of B09, B11 and B12 any
+    assert all(set(sets[0]) <= set(kind) and "B10" not in kind for kind in kinds)
+
+
+def test_short_runs_simulate_a_share() -> None:
+    pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
+    from cloudmask.train.recipe import Recipe, ScheduleSpec
+    from cloudmask.train.sources import sources_to_learn_from
+
+    recipe = Recipe(
+        "short",
+        "L1C",
+        ("B02", "B03", "B04"),
+        schedule=ScheduleSpec(simulated=0.25),
+        train=(SourceSpec("simulation", count=10), SourceSpec("simulation", count=1), SourceSpec("arrays")),
+    )
+    assert [spec.count for spec in sources_to_learn_from(recipe)] == [2, 1, 0]
+
+
 def test_small_pieces_are_drawn_as_seldom_as_they_are_small() -> None:
     pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
     from cloudmask.train.pool import MemorySet
