@@ -65,8 +65,8 @@ def test_bands_are_left_out_by_sets_and_at_random() -> None:
     rng = np.random.default_rng(1)
     drawn = [choose_bands(rng, there, bands, spec) for _ in range(2000)]
     kinds = [tuple(b for b, kept in zip(bands, keep, strict=True) if kept) for keep in drawn]
-    # Each named set a fifth of the time; and two fifths of the time a random one, which may be one of them: any
-    # number of the three other bands is as likely as any.
+    # Each named set a fifth of the time; and two fifths of the time a random one, which may be one of them:
+    # any number of the three other bands is as likely as any.
     assert [kinds.count(chosen) / 2000 for chosen in sets] == pytest.approx(
         [0.2 + 0.4 / 4, 0.2 + 0.4 / 12], abs=0.03
     )
