@@ -47,7 +47,7 @@ BAND_SETS: Mapping[str, Sequence[str]] = {
             "B02 B03 B04 B08 B10 B11 B12",
             "B02 B03 B04 B08 B8A B09 B11",
             "B02 B03 B04 B08 B11 B12",
-            "B02 B03 B04 B08",
+            "B02 B03 B04 B08 B11",
         )
     },
 }

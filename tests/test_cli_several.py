@@ -69,7 +69,8 @@ def test_go_on_where_it_stopped(run, products, tiny, tmp_path):
     (tmp_path / "third_cloudmask.json").unlink()
     code, out, err = run(first, third, "--model", tiny, "--skip-existing")
     assert code == 5
-    assert "third_cloudmask.tif: exists already; use --overwrite" in err
+    assert "expected all outputs or none with --skip-existing, found third_cloudmask.tif" in err
+    assert "without third_cloudmask.json; remove them" in err
     code, out, err = run(first, "--model", tiny, "--skip-existing")
     assert (code, out) == (0, "")
     assert "first_cloudmask.tif: exists already; left out" in err

@@ -186,6 +186,17 @@ def test_install_writes_what_snap_looks_for_and_uninstall_removes_it(tmp_path):
     assert install.uninstall(tmp_path) == []
 
 
+def test_a_users_own_graphs_stay(tmp_path):
+    graphs = tmp_path / "graphs" / "cloudmask"
+    graphs.mkdir(parents=True)
+    (graphs / "mine.xml").write_text("mine")
+    assert graphs / "mine.xml" not in install.install(tmp_path)
+    assert (graphs / "mine.xml").read_text() == "mine"
+    assert (graphs / "cloudmask_graph.xml").is_file()
+    assert install.uninstall(tmp_path) == [tmp_path / "snap-python" / "cloudmask"]
+    assert [p.name for p in graphs.iterdir()] == ["mine.xml"]
+
+
 def test_a_folder_of_someone_else_is_left_alone(tmp_path):
     theirs = tmp_path / "snap-python" / "cloudmask" / "other.py"
     theirs.parent.mkdir(parents=True)

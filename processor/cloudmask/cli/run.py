@@ -165,7 +165,8 @@ def _mask_several(
     """Mask one product after the other; returns the exit code."""
     if settings.output is not None and not settings.output.is_dir():
         raise UsageError(
-            f"{settings.output}: expected an existing folder for the masks of {len(products)} products"
+            f"{settings.output}: expected an existing folder for the masks of {len(products)} products; "
+            "make it first"
         )
     _refuse_shared_targets(products, settings)
     failed: list[int] = []
@@ -176,6 +177,8 @@ def _mask_several(
             if skip_existing and targets.there():
                 left_out += 1
                 continue
+            if skip_existing:
+                _refuse_part_of_a_set(targets)
             facts = run(product, targets)
         except (UsageError, DeviceError):
             raise  # the others would meet the same
@@ -188,6 +191,18 @@ def _mask_several(
         skipped = f", {left_out} left out as masked already" if skip_existing else ""
         click.echo(f"{done} of {len(products)} products masked{skipped}, {len(failed)} failed", err=True)
     return failed[0] if failed else 0
+
+
+def _refuse_part_of_a_set(targets: _Targets) -> None:
+    """Name the outputs that are there where others of the set are not, as after a call with other options."""
+    there = [file.name for file in targets.files.values() if file.exists()]
+    if there:
+        lacking = [file.name for file in targets.files.values() if not file.exists()]
+        raise OutputError(
+            f"{targets.main}: expected all outputs or none with --skip-existing, found "
+            f"{', '.join(there)} without {', '.join(lacking)}; remove them, or mask this "
+            "product with --overwrite"
+        )
 
 
 def _refuse_shared_targets(products: Sequence[Path], settings: _Settings) -> None:

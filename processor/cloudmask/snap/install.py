@@ -38,7 +38,7 @@ class Places:
 
 
 def install(user: Path) -> list[Path]:
-    """Write operator and graphs; an earlier installation is replaced.
+    """Write operator and graphs; an earlier installation is replaced, a user's own graphs beside ours stay.
 
     Returns
     -------
@@ -54,12 +54,18 @@ def install(user: Path) -> list[Path]:
     _refuse_foreign(places)
     source = resources.module_folder()
     _publish(places.module, {name: source / name for name in MODULE_FILES})
-    _publish(places.graphs, {p.name: p for p in resources.graphs().values()})
-    return [p for folder in (places.module, places.graphs) for p in sorted(folder.rglob("*")) if p.is_file()]
+    shipped = {path.name: path for path in resources.graphs().values()}
+    _publish(places.graphs, {**_own_graphs(places.graphs), **shipped})
+    return [
+        *sorted(p for p in places.module.rglob("*") if p.is_file()),
+        *sorted(places.graphs / name for name in shipped),
+    ]
 
 
 def uninstall(user: Path) -> list[Path]:
     """Remove what :func:`install` wrote; returns the folders removed, none if there were none.
+
+    A folder of graphs with a user's own stays, without ours.
 
     Raises
     ------
@@ -68,15 +74,28 @@ def uninstall(user: Path) -> list[Path]:
     """
     places = Places(user)
     _refuse_foreign(places)
+    own = _own_graphs(places.graphs)
     removed = []
     for folder in (places.module, places.graphs):
-        if folder.is_dir():
-            try:
-                shutil.rmtree(folder)
-            except OSError as error:
-                raise OutputError(f"{folder}: cannot be removed: {error.strerror}") from error
-            removed.append(folder)
+        if not folder.is_dir():
+            continue
+        try:
+            if folder == places.graphs and own:
+                for path in resources.graphs().values():
+                    (folder / path.name).unlink(missing_ok=True)
+                continue
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be removed: {error.strerror}") from error
+        removed.append(folder)
     return removed
+
+
+def _own_graphs(folder: Path) -> dict[str, Path]:
+    """Files in the folder of graphs that are the user's, by their path in it."""
+    shipped = {path.name for path in resources.graphs().values()}
+    found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    return {name: path for name, path in found.items() if name not in shipped}
 
 
 def _publish(folder: Path, files: dict[str, Path]) -> None:
