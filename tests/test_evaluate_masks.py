@@ -13,7 +13,7 @@ from helpers_models import write_model
 from helpers_safe import TinyScene, make_safe
 
 from cloudmask.classes import CloudClass
-from cloudmask.errors import InputError, UsageError
+from cloudmask.errors import InputError, ModelError, UsageError
 from cloudmask.evaluate.labels import LabelKind
 from cloudmask.evaluate.masks.base import MaskSource, Pixels, Unavailable
 from cloudmask.evaluate.masks.maps import class_maps, find_class_map, parse_class_map
@@ -274,6 +274,14 @@ def test_own_mask_says_when_no_model_fits(tmp_path):
     scene = scene_of((64, 64), image=lambda: image)
     with pytest.raises(Unavailable, match="B12"):
         at_labels(one(f"cloudmask:{model}"), scene)
+
+
+@pytest.mark.parametrize(("mask", "device"), [("cloudmask:cloudmask-l1cc", "cpu"), ("cloudmask", "cuda")])
+def test_own_mask_that_was_asked_for_wrongly_is_no_mask_left_out(mask, device):
+    image = Image(np.zeros((4, 64, 64), np.float32), ("B02", "B03", "B04", "B08"))
+    (own,) = parse_masks(mask, device=device)
+    with pytest.raises(ModelError, match=r"cloudmask-l1cc|pip install '\.\[gpu\]'"):
+        at_labels(own, scene_of((64, 64), image=lambda: image))
 
 
 def bright_square(bands: tuple[str, ...], side: int = 300) -> Scene:

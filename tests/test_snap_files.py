@@ -610,6 +610,20 @@ def test_run_command_calls_gpt_with_absolute_paths(tmp_path, monkeypatch, capfd)
     ]  # fmt: skip
 
 
+def test_variables_of_a_graph_are_all_given(tmp_path, monkeypatch, capsys):
+    """SNAP's gpt would run with them as they stand, or mask another product than the one named."""
+    snap = fake_snap(tmp_path / "snap")
+    (tmp_path / "S2.SAFE").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Path("own.xml").write_text("<graph>${source}</graph>", "utf-8")
+    for graph, said in (
+        ("sen2cor_graph", "expected -Pl2a=... as well"),
+        ("own.xml", "expected the variable ${input}"),
+    ):
+        assert main(["snap", "run", "S2.SAFE", "-g", graph, "--snap-home", str(snap)]) == 2
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the double of gpt is a shell script")
 def test_run_command_passes_on_what_is_for_gpt(tmp_path, monkeypatch, capfd):
     """Without a ``--`` too: the letters of -PcloudBuffer are no options of ours."""

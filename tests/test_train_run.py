@@ -474,6 +474,9 @@ def test_not_a_checkpoint(tmp_path: Path) -> None:
     path.write_bytes(b"no")
     with pytest.raises(UsageError, match="expected a checkpoint"):
         load_checkpoint(path)
+    torch.save(torch.zeros(3), path)
+    with pytest.raises(UsageError, match="expected a checkpoint"):
+        load_checkpoint(path)
     with pytest.raises(UsageError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "y.pt")
 

@@ -30,7 +30,8 @@ def gpt_command(
     OutputError
         If the folder of the target is not there.
     UsageError
-        If `extra` sets a variable that the graph does not use, which gpt would not mind.
+        If `extra` sets a variable that the graph does not use, or leaves one unset, or the graph does not use
+        the product: gpt would mind none of it.
     """
     if not product.exists():
         raise InputError(f"{product}: no such product")
@@ -46,6 +47,15 @@ def gpt_command(
                 f"{', '.join(sorted(known))}. Options of the mask go into the node CloudMask of a copy of "
                 "the graph ('cloudmask snap graphs' says where it is), named with -g"
             )
+    given = {a[2:].partition("=")[0] for a in extra if a.startswith("-P")} | {"input"}
+    if "input" not in known:
+        raise UsageError(
+            f"{graph}: expected the variable ${{input}} for the product, found "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
+    if known - given:
+        wanted = ", ".join(f"-P{name}=..." for name in sorted(known - given))
+        raise UsageError(f"{graph.name}: expected {wanted} as well, found no value for it")
     command = [str(snap.gpt), str(graph), f"-Pinput={product.absolute()}"]
     if target is not None:
         if not target.absolute().parent.is_dir():

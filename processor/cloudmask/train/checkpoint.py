@@ -139,7 +139,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (
         OSError,
         RuntimeError,
-        KeyError,
+        LookupError,
+        AttributeError,
         TypeError,
         EOFError,
         ValueError,

@@ -7,7 +7,7 @@ from pathlib import Path
 from ... import __version__
 from ...catalog import load_model
 from ...classes import SURFACE_CLASSES, CloudClass
-from ...errors import ModelError
+from ...errors import DeviceError, ModelError
 from ...model import Model
 from ...options import make_options
 from ...pipeline import predict
@@ -84,6 +84,9 @@ class OwnMask:
                     threads=self._options.threads,
                 )
             except ModelError as error:
+                # A device that is not there, or a model asked for by name, is a mistake of the call's.
+                if isinstance(error, DeviceError) or self._model is not None:
+                    raise
                 raise Unavailable(str(error)) from error
         model = self._loaded[key]
         absent = [b for b in model.card.bands if b not in pixels.source.bands]
