@@ -4,6 +4,10 @@
 import json
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +123,28 @@ def kill_in_second_epoch(monkeypatch: pytest.MonkeyPatch, recipe: Path, out: Pat
     monkeypatch.setattr(Trainer, "_epoch", killed)
     assert main(["train", str(recipe), "-o", str(out), "-q"]) == 130
     monkeypatch.setattr(Trainer, "_epoch", whole)
+
+
+def test_told_to_stop_while_it_simulates(data: Path, tmp_path: Path) -> None:
+    """What was asked of the workers is not waited for."""
+    path = write(tmp_path, data)
+    more = '[[train]]\nkind = "simulation"\ncount = 100000\n[train.options]\nclouds = ["stratus"]\n'
+    path.write_text(path.read_text("utf-8") + more, "utf-8")
+    pools = tmp_path / "pools"
+    call = ["train", str(path), "-o", str(tmp_path / "out"), "--cache", str(pools), "--workers", "2", "-q"]
+    with subprocess.Popen([sys.executable, "-m", "cloudmask", *call], stderr=subprocess.PIPE) as child:
+        try:
+            for _ in range(600):
+                if list(pools.glob("*/*.npz")):
+                    break
+                time.sleep(0.1)
+            child.terminate()
+            _, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
+    assert child.returncode == 128 + signal.SIGTERM
+    assert b"Traceback" not in err
+    assert 0 < len(list(pools.glob("*/*.npz"))) < 1000
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])

@@ -9,8 +9,9 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,9 @@ from .sample import Sample
 from .simulation import Job, fingerprint, simulate_patch
 
 Progress = Callable[[int, int], None]
+
+AHEAD = 4
+"""Patches that a process is asked for before its last ones are taken, so that none waits for work."""
 
 
 class PatchSet(Protocol):
@@ -188,13 +192,21 @@ def _simulate(jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, Sample]
         return
     # Forking a process that runs threads of PyTorch can lock up; a fresh one cannot.
     context = multiprocessing.get_context("spawn")
+    rest = iter(jobs)
     with _one_thread_each(), ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
-        running = {pool.submit(simulate_patch, job): job for job in jobs}
+        running: dict[Future[Sample], Job] = {}
         try:
-            for future in as_completed(running):
-                yield running.pop(future), future.result()
-        finally:  # who is told to stop does not wait for all that was asked for
-            pool.shutdown(wait=False, cancel_futures=True)
+            while True:
+                # Few are asked for ahead: who is told to stop waits for no more than these.
+                for job in islice(rest, workers * AHEAD - len(running)):
+                    running[pool.submit(simulate_patch, job)] = job
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            for future in running:
+                future.cancel()
 
 
 @contextmanager
