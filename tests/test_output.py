@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from PIL import Image
 
 from cloudmask import __version__
 from cloudmask.atomic import AtomicOutputs, write_text
-from cloudmask.classes import COLOURS, SURFACE_CLASSES, CloudClass
+from cloudmask.classes import COLOURS, NODATA, SURFACE_CLASSES, CloudClass
 from cloudmask.errors import OutputError, UsageError
-from cloudmask.geotiff import scale_probabilities
+from cloudmask.geotiff import halved, scale_probabilities
 from cloudmask.output import output_path, record
 from cloudmask.quicklook import write_quicklook
 
@@ -117,6 +118,27 @@ def test_geotiff_is_cloud_optimised_and_complete(written):
         assert image.tags()["PRODUCT"] == "S2A_TEST"
         small = image.read(1, out_shape=(325, 275))
         assert set(np.unique(small)) <= set(np.unique(mask.classes))
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(1, 1), (2, 2), (7, 6), (64, 65), (600, 3)])
+def test_halved_takes_the_commonest(rows, cols):
+    codes = np.random.default_rng(rows).choice([1, 2, 3, 4, NODATA], size=(rows, cols)).astype(np.uint8)
+    small = halved(codes)
+    assert small.shape == ((rows + 1) // 2, (cols + 1) // 2)
+    around = np.pad(codes, [(0, rows % 2), (0, cols % 2)], mode="edge")
+    for (row, col), found in np.ndenumerate(small):
+        four = [int(v) for v in around[2 * row : 2 * row + 2, 2 * col : 2 * col + 2].flat]
+        known = [v for v in four if v != NODATA] or [NODATA]
+        assert found == Counter(known).most_common(1)[0][0]  # of equals the first
+
+
+def test_overviews_hold_the_commonest_classes(written):
+    mask, files = written
+    expected = mask.classes
+    for level in range(2):
+        expected = halved(expected)
+        with rasterio.open(files["S2A_TEST_cloudmask.tif"], overview_level=level) as image:
+            np.testing.assert_array_equal(image.read(1), expected)
 
 
 def test_cog_layout_by_its_offsets(written):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,17 @@ from rasterio.transform import Affine
 
 from .classes import COLOURS, NODATA, SURFACE_CLASSES, CloudClass
 from .errors import OutputError
-from .grid import Grid
+from .grid import ROWS, Grid
 from .jp2 import gdal_environment
 
+_BLOCK = 512
+"""Rows and columns of the blocks of an image, pixels."""
 _COG = {
     "driver": "COG",
     "COMPRESS": "DEFLATE",
     "LEVEL": "3",  # half the time of the usual 6 for a sixth more bytes
     "OVERVIEW_COMPRESS": "DEFLATE",
-    "BLOCKSIZE": 512,
+    "BLOCKSIZE": _BLOCK,
     "BIGTIFF": "IF_SAFER",
     "NUM_THREADS": "ALL_CPUS",
 }
@@ -66,8 +70,9 @@ def write_classes(path: Path, classes: npt.NDArray[np.uint8], grid: Grid, tags: 
         image.update_tags(1, **{f"CLASS_{int(c)}": c.label for c in CloudClass})
         image.update_tags(**tags)
 
-    # Averaging codes would make classes that nobody saw, so overviews take the commonest.
-    _write(path, classes[None], grid, NODATA, fill, OVERVIEW_RESAMPLING="MODE", WARP_RESAMPLING="NEAREST")
+    # Averaging codes would make classes that nobody saw, so overviews take the commonest. GDAL's own take
+    # as long as all the rest.
+    _write(path, classes[None], grid, NODATA, fill, _overviews(classes), WARP_RESAMPLING="NEAREST")
     _write_names(path)
 
 
@@ -110,7 +115,7 @@ def write_probabilities(
         image.update_tags(**tags)
 
     predictor = {"PREDICTOR": "FLOATING_POINT"} if kind == "float32" else {}
-    _write(path, data, grid, nodata, fill, OVERVIEW_RESAMPLING="AVERAGE", **predictor)
+    _write(path, data, grid, nodata, fill, [], OVERVIEW_RESAMPLING="AVERAGE", **predictor)
 
 
 def scale_probabilities(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -121,7 +126,56 @@ def scale_probabilities(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8
     return out
 
 
-def _write(path: Path, data: npt.NDArray[Any], grid: Grid, nodata: float, fill: Any, **creation: str) -> None:
+def _overviews(classes: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+    """Pictures of half the size, a quarter, and so on, down to one that fits into a block."""
+    levels: list[npt.NDArray[np.uint8]] = []
+    while max(classes.shape) > _BLOCK:
+        classes = halved(classes)
+        levels.append(classes)
+    return levels
+
+
+def halved(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Half of the rows and columns, rounded up: of 2 x 2 pixels the commonest class.
+
+    Of two that are as common it is that of the first of the four, row by row; missing pixels count where all
+    are missing.
+
+    Parameters
+    ----------
+    classes : uint8 (rows, cols)
+        Codes of :class:`CloudClass`.
+
+    Returns
+    -------
+    uint8 ((rows + 1) // 2, (cols + 1) // 2)
+    """
+    rows, cols = ((size + 1) // 2 for size in classes.shape)
+    out = np.empty((rows, cols), np.uint8)
+    for start in range(0, rows, ROWS):
+        part = classes[2 * start : 2 * (start + ROWS)]
+        if part.shape[0] % 2 or part.shape[1] % 2:  # what lies beyond an edge is as what lies at it
+            part = np.pad(part, [(0, size % 2) for size in part.shape], mode="edge")
+        a, b, c, d = (np.ascontiguousarray(part[i::2, j::2]) for i in (0, 1) for j in (0, 1))
+        best = a.copy()
+        for other in (b, c, d):
+            np.copyto(best, other, where=best == NODATA)
+        single = (a == NODATA) | ((a != b) & (a != c) & (a != d))
+        np.copyto(best, c, where=single & (c == d) & (c != NODATA))
+        np.copyto(best, b, where=single & ((b == c) | (b == d)) & (b != NODATA))
+        out[start : start + ROWS] = best
+    return out
+
+
+def _write(
+    path: Path,
+    data: npt.NDArray[Any],
+    grid: Grid,
+    nodata: float,
+    fill: Callable[[Any], None],
+    overviews: Sequence[npt.NDArray[Any]],
+    **creation: str,
+) -> None:
     profile = {
         "driver": "GTiff",
         "dtype": data.dtype.name,
@@ -132,24 +186,38 @@ def _write(path: Path, data: npt.NDArray[Any], grid: Grid, nodata: float, fill: 
         "transform": Affine(*grid.transform),
         "nodata": nodata,
         "tiled": True,
-        "blockxsize": 512,
-        "blockysize": 512,
+        "blockxsize": _BLOCK,
+        "blockysize": _BLOCK,
         # Holds the memory down between filling and copying, where that is worth its time.
         "compress": "LZW" if data.shape[0] > 1 else "NONE",
         "BIGTIFF": "IF_SAFER",
     }
     # GDAL may end a file early on a full disk and say nothing, so Python writes what GDAL made.
-    with gdal_environment(GDAL_NUM_THREADS="ALL_CPUS"), MemoryFile() as result:
+    settings = {"GDAL_NUM_THREADS": "ALL_CPUS", "GDAL_DISABLE_READDIR_ON_OPEN": "FALSE"}  # to find overviews
+    with gdal_environment(**settings), MemoryFile() as result:
         try:
-            with MemoryFile() as memory:
+            with ExitStack() as files:
+                memory = files.enter_context(MemoryFile(filename="image.tif"))
+                folder = memory.name.rpartition("/")[0].removeprefix("/vsimem/")
                 with memory.open(**profile) as image:
                     fill(image)
+                name = "image.tif"
+                for level in overviews:  # GDAL looks for an image's overview, itself an image, by its name
+                    name += ".ovr"
+                    file = files.enter_context(MemoryFile(dirname=folder, filename=name))
+                    smaller = {
+                        "height": level.shape[0],
+                        "width": level.shape[1],
+                        "transform": Affine.identity(),
+                    }
+                    with file.open(**{**profile, **smaller}) as image:
+                        image.write(level, 1)
                 with memory.open() as image:
                     rasterio.shutil.copy(image, result.name, **_COG, **creation)
         except (RasterioError, CPLE_BaseError) as error:
             raise OutputError(f"{path.name}: cannot be made, is there enough memory? ({error})") from error
-        with path.open("wb") as file:
-            file.write(result.getbuffer())
+        with path.open("wb") as target:
+            target.write(result.getbuffer())
 
 
 def _write_names(path: Path) -> None:
