@@ -9,7 +9,7 @@ import pytest
 from cloudmask.errors import UsageError
 from cloudmask.train.recipe import Recipe
 from cloudmask.train.recipe_checks import RANGES
-from cloudmask.train.recipe_file import load_recipe, recipe_from_dict, recipe_to_dict
+from cloudmask.train.recipe_file import load_recipe, recipe_copies, recipe_from_dict, recipe_to_dict
 
 GOOD = """
 name = "tiny"
@@ -181,6 +181,47 @@ def test_a_base_that_is_none(tmp_path: Path, base: str) -> None:
     path = write(tmp_path, f"base = {base}\n" + GOOD)
     with pytest.raises(UsageError, match=r"none\.toml: cannot read|key 'base': expected the file"):
         load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'base = "in/middle.toml"  # ours',
+        "  'base'='in/middle.toml'",
+        'title = """\nbase = 3\n"""\nbase = """in/middle.toml"""',
+    ],
+)
+def test_copies_of_a_recipe_and_its_bases_are_the_recipe(tmp_path: Path, line: str) -> None:
+    first, copied = tmp_path / "first.toml", tmp_path / "copied"
+    for folder in (tmp_path / "in", copied):
+        folder.mkdir()
+    first.write_text(f"# why\n{line}\n[schedule]\nbatch = 3\n", "utf-8")
+    (tmp_path / "in" / "middle.toml").write_text('base = "../recipe.toml"\nseed = 7\n', "utf-8")
+    write(tmp_path, GOOD)
+    wanted = load_recipe(first)
+    texts = recipe_copies(first)
+    assert list(texts) == ["recipe.toml", "recipe-base-1.toml", "recipe-base-2.toml"]
+    assert texts["recipe.toml"].startswith("# why\n")
+    assert texts["recipe-base-2.toml"] == GOOD
+    for name, text in texts.items():
+        (copied / name).write_text(text, "utf-8")
+    first.unlink()
+    (tmp_path / "in" / "middle.toml").unlink()
+    assert load_recipe(copied / "recipe.toml") == wanted
+    assert recipe_copies(copied / "recipe.toml") == texts, "copies of copies are no others"
+
+
+def test_a_recipe_without_a_base_is_copied_as_it_is(tmp_path: Path) -> None:
+    assert recipe_copies(write(tmp_path, GOOD)) == {"recipe.toml": GOOD}
+
+
+def test_a_base_that_cannot_be_named_anew(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    path = tmp_path / "first.toml"
+    path.write_text('base = """\\\n  recipe.toml"""\n', "utf-8")
+    assert load_recipe(path).name == "tiny"
+    with pytest.raises(UsageError, match=r"first\.toml: key 'base': expected a line of its own"):
+        recipe_copies(path)
 
 
 def test_l2a_has_no_cirrus_band(tmp_path: Path) -> None:

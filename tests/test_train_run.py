@@ -19,11 +19,12 @@ pytest.importorskip("onnxruntime")
 
 from cloudmask.classes import SURFACE_CLASSES
 from cloudmask.cli import main
-from cloudmask.errors import InputError, UsageError
+from cloudmask.errors import InputError, ModelError, OutputError, UsageError
 from cloudmask.onnx_model import OnnxModel
 from cloudmask.train.batches import Batches
-from cloudmask.train.checkpoint import load_checkpoint
-from cloudmask.train.export import export_model
+from cloudmask.train.checkpoint import load_checkpoint, save_checkpoint
+from cloudmask.train.curves import draw_curves
+from cloudmask.train.export import export_model, finish
 from cloudmask.train.pool import pool_folder, simulated_pool
 from cloudmask.train.quantise import quantise
 from cloudmask.train.recipe import TeacherSpec
@@ -194,6 +195,21 @@ def test_run_is_neither_overwritten_nor_resumed_by_another_recipe(
     assert main(["train", str(recipe), "-o", str(tmp_path / "none"), "-q", "--resume"]) == 2
 
 
+def test_a_run_by_a_recipe_with_a_base_can_be_run_again_from_its_folder(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in", data)
+    recipe, out = tmp_path / "in" / "other.toml", tmp_path / "out"
+    recipe.write_text('base = "recipe.toml"\nseed = 5\n', "utf-8")
+    kill_in_second_epoch(monkeypatch, recipe, out)
+    assert main(["train", str(recipe), "-o", str(out), "-q", "--resume"]) == 0
+    shutil.rmtree(tmp_path / "in")
+    again = tmp_path / "again"
+    assert main(["train", str(out / "recipe.toml"), "-o", str(again), "-q"]) == 0
+    assert curve(again) == pytest.approx(curve(out), rel=1e-6)
+    assert main(["train", str(out / "recipe.toml"), "-o", str(out), "-q", "--resume"]) == 0
+
+
 def test_init_takes_weights_bands_and_freezes_the_encoder(run: Path, data: Path, tmp_path: Path) -> None:
     path = write(tmp_path, data, "freeze_encoder = true\naverage = 0.0")
     text = path.read_text("utf-8").replace('"B03", "B04", "B08"]\npatch', '"B04", "B08", "B11"]\npatch')
@@ -226,6 +242,22 @@ def test_a_share_of_the_first_weights_stays(run: Path, data: Path, tmp_path: Pat
     shipped, ours = (OnnxModel(f / "tiny.onnx", device="cpu").predict(batch) for f in (out, tmp_path))
     assert np.allclose(shipped, ours, atol=1e-5)
     assert not np.allclose(shipped, OnnxModel(run / "tiny.onnx", device="cpu").predict(batch), atol=1e-4)
+
+
+def test_without_the_first_weights_an_anchored_run_is_not_resumed(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = write(tmp_path, data, "anchor = 0.25\nepochs = 1").read_text("utf-8"), tmp_path / "out"
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.replace("epochs = 3\n", ""), "utf-8")
+    assert main(["train", str(path), "-o", str(out), "-q", "--init", str(run / "best.pt")]) == 0
+    monkeypatch.setattr("cloudmask.train.run.open_source", lambda *_, **__: pytest.fail("too late"))
+    resume = ["train", str(path), "-o", str(out), "-q", "--resume"]
+    (out / "init.pt").write_bytes(b"no")
+    assert main(resume) == 3
+    (out / "init.pt").unlink()
+    assert main(resume) == 2
+    assert re.search(r"init\.pt: no such file; schedule\.anchor", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("optional", [(), ("B08",)])
@@ -475,13 +507,92 @@ def test_pool_continues_where_it_stopped(tmp_path: Path, data: Path) -> None:
 def test_not_a_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     path.write_bytes(b"no")
-    with pytest.raises(UsageError, match="expected a checkpoint"):
+    with pytest.raises(InputError, match=r"expected a checkpoint .*a file that is damaged"):
         load_checkpoint(path)
     torch.save(torch.zeros(3), path)
-    with pytest.raises(UsageError, match="expected a checkpoint"):
+    with pytest.raises(InputError, match=r"expected a checkpoint .*a Tensor"):
         load_checkpoint(path)
     with pytest.raises(UsageError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "y.pt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("average", None, "no key 'average', weights by name"),
+        ("net", [1.0], "key 'net': a list, not weights by name"),
+        ("epoch", "3", "key 'epoch': a str, not a whole number"),
+        ("history", {}, "key 'history': a dict, not a list"),
+        ("average", {}, r"key 'average': \S+ is missing"),
+        ("average", {"more": torch.zeros(1)}, "key 'average': more is no part of the net"),
+        ("average", {"head.bias": 3}, "head.bias is int, not a tensor"),
+        ("net", {"head.bias": torch.zeros(3)}, r"head.bias is torch.float32 \[3\], not torch.float32 \[16\]"),
+        ("net", {"head.bias": torch.zeros(16).double()}, r"head.bias is torch.float64 \[16\]"),
+        ("normalisation", ["sqrt", (0.1,), (1.0,)], "not 4 means and as many deviations above 0"),
+        ("normalisation", ["sqrt", (0.1,) * 4, (0.0,) * 4], "not 4 means"),
+        ("normalisation", ["sqrt", ("a",) * 4, (1.0,) * 4], "not 4 means"),
+        ("normalisation", ["none", (0.1,) * 4, (1.0,) * 4], "transform 'none' is not its recipe's"),
+    ],
+)
+def test_what_a_checkpoint_lacks_is_named(
+    run: Path, tmp_path: Path, key: str, value: object, text: str
+) -> None:
+    data = torch.load(run / "best.pt", weights_only=True)
+    if value is None:
+        del data[key]
+    else:
+        data[key] = {**data[key], **value} if isinstance(value, dict) and value else value
+    torch.save(data, tmp_path / "x.pt")
+    with pytest.raises(InputError, match=r"x\.pt: expected a checkpoint of 'cloudmask train'.*" + text):
+        load_checkpoint(tmp_path / "x.pt")
+
+
+def test_a_run_with_the_states_of_another_optimiser_is_not_resumed(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(run, out)
+    data = torch.load(out / "last.pt", weights_only=True)
+    torch.save({**data, "optimiser": []}, out / "last.pt")
+    assert main(["train", str(out / "recipe.toml"), "-o", str(out), "-q", "--resume"]) == 3
+    assert "last.pt: key 'optimiser': expected the states of adamw" in capsys.readouterr().err
+
+
+def test_what_cannot_be_written_leaves_what_was_there_and_nothing_else(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+
+    for name in ("best.pt", "tiny.onnx", "tiny.json"):
+        shutil.copy(run / name, tmp_path / name)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    best = load_checkpoint(tmp_path / "best.pt")
+    card = json.loads(before["tiny.json"])
+
+    def half(_: object, path: object, *__: object, **___: object) -> None:
+        Path(str(path)).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    def full(_: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    for fail in (half, full):
+        monkeypatch.setattr(torch, "save", fail)
+        with pytest.raises(OutputError, match=r"best\.pt: cannot"):
+            save_checkpoint(tmp_path / "best.pt", best.recipe, best.normalisation, {})
+    monkeypatch.setattr(onnx, "save", half)
+    with pytest.raises(OutputError, match=r"tiny\.onnx: cannot be written: No space"):
+        finish(tmp_path / "tiny.onnx", card)
+    with pytest.raises(ModelError, match="key 'bands'"):
+        finish(tmp_path / "tiny.onnx", {**card, "bands": 3})
+    monkeypatch.setattr(torch.onnx, "export", lambda net, _, path, **__: half(net, path))
+    with pytest.raises(OutputError, match=r"tiny\.onnx: cannot be written: No space"):
+        export_model(best, tmp_path / "tiny.onnx")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", half)
+    with pytest.raises(OutputError, match=r"curves\.png: cannot be written: No space"):
+        draw_curves(best.data["history"], tmp_path / "curves.png")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
 def test_a_teacher_is_asked_only_where_it_is_right(run: Path) -> None:

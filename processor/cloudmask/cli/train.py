@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import click
 
 from ..errors import UsageError
 
-_NEEDED = ("torch", "onnx", "matplotlib")
+_NEEDED = ("torch", "onnx", "matplotlib", *(("tomli",) if sys.version_info < (3, 11) else ()))
+"""What of the extra ``train`` is imported; Python reads TOML by itself from 3.11 on."""
 
 
 @click.command("train")
@@ -21,7 +23,13 @@ _NEEDED = ("torch", "onnx", "matplotlib")
     help="Checkpoint (.pt) or exported model (.onnx) whose weights to start from.",
 )
 @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where PyTorch computes: auto takes CUDA if PyTorch finds it, else the CPU.",
+)
 @click.option(
     "--threads", type=click.IntRange(0), default=0, help="Threads of PyTorch; 0 leaves its default."
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
-from ..errors import OutputError, UsageError
+from ..atomic import AtomicOutputs
+from ..errors import InputError, OutputError, UsageError
 from .batches import Normalisation
 from .features import Indices
 from .net import UNet
@@ -126,16 +128,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     UsageError
-        If it is not there or not a checkpoint of this package.
+        If it is not there.
+    InputError
+        If it is not a checkpoint of this package, or its content is not that of its own recipe's run.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such checkpoint")
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
+        _check_kinds(data)
+        recipe = recipe_from_dict(data["recipe"])
         transform, mean, std = data["normalisation"]
-        return Checkpoint(
-            path, data, recipe_from_dict(data["recipe"]), Normalisation(transform, tuple(mean), tuple(std))
-        )
+        normalisation = Normalisation(transform, tuple(mean), tuple(std))
+        _check_normalisation(normalisation, recipe)
+        _check_weights(data, recipe, normalisation)
+        return Checkpoint(path, data, recipe, normalisation)
     except (
         OSError,
         RuntimeError,
@@ -147,7 +154,71 @@ def load_checkpoint(path: Path) -> Checkpoint:
         pickle.UnpicklingError,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{path}: expected a checkpoint of 'cloudmask train', found: {reason}") from error
+        if isinstance(error, pickle.UnpicklingError):  # PyTorch's words advise to run what is in the file
+            reason = "a file that is damaged, or holds more than numbers and texts"
+        raise InputError(
+            f"{path}: expected a checkpoint of 'cloudmask train', found: {reason}; take another, such as the "
+            "run's best.pt or last.pt, or begin a new run"
+        ) from error
+
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = MappingProxyType(
+    {
+        "recipe": ((dict,), "a recipe"),
+        "normalisation": ((list, tuple), "transform, means and deviations"),
+        "net": ((dict,), "weights by name"),
+        "average": ((dict,), "weights by name"),
+        "optimiser": ((list,), "states of optimisers"),
+        "epoch": ((int,), "a whole number"),
+        "best": ((float, int), "a number"),
+        "best_epoch": ((int,), "a whole number"),
+        "history": ((list,), "a list of epochs"),
+    }
+)
+"""What a checkpoint holds, and how to say so."""
+
+
+def _check_kinds(data: object) -> None:
+    """See that all is there that a run goes on from; raises ValueError."""
+    if not isinstance(data, dict):
+        raise ValueError(f"a {type(data).__name__}")
+    for key, (kinds, words) in _KINDS.items():
+        if key not in data:
+            raise ValueError(f"no key '{key}', {words}")
+        if not isinstance(data[key], kinds) or isinstance(data[key], bool):
+            raise ValueError(f"key '{key}': a {type(data[key]).__name__}, not {words}")
+
+
+def _check_normalisation(normalisation: Normalisation, recipe: Recipe) -> None:
+    """See that there is a number of each kind for each band; raises ValueError."""
+    count, mean, std = len(recipe.bands), normalisation.mean, normalisation.std
+    finite = all(isinstance(n, (int, float)) and math.isfinite(n) for n in (*mean, *std))
+    if not finite or (len(mean), len(std)) != (count, count) or min(std) <= 0:
+        raise ValueError(f"normalisation: not {count} means and as many deviations above 0")
+    if normalisation.transform != recipe.model.transform:
+        raise ValueError(f"normalisation: transform {normalisation.transform!r} is not its recipe's")
+
+
+def _check_weights(data: Mapping[str, Any], recipe: Recipe, normalisation: Normalisation) -> None:
+    """See that weights fit the recipe's net; raises ValueError."""
+    with torch.device("meta"):  # for its names and shapes alone
+        wanted = build_net(recipe, normalisation).state_dict()
+    for key in ("net", "average"):
+        state = data[key]
+        odd = sorted(set(wanted) ^ set(state), key=str)
+        if odd:
+            raise ValueError(
+                f"key '{key}': {odd[0]} is {'missing' if odd[0] in wanted else 'no part of the net'}"
+            )
+        for name, value in wanted.items():
+            found = state[name]
+            if not isinstance(found, torch.Tensor):
+                raise ValueError(f"key '{key}': {name} is {type(found).__name__}, not a tensor")
+            if (found.shape, found.dtype) != (value.shape, value.dtype):
+                raise ValueError(
+                    f"key '{key}': {name} is {found.dtype} {list(found.shape)}, not {value.dtype} "
+                    f"{list(value.shape)} as its recipe's net has it"
+                )
 
 
 def save_checkpoint(
@@ -171,10 +242,10 @@ def save_checkpoint(
     OutputError
         If it cannot be written.
     """
-    part = path.with_suffix(".part")
     kept = [normalisation.transform, normalisation.mean, normalisation.std]
+    data = {"recipe": recipe_to_dict(recipe), "normalisation": kept, **content}
     try:
-        torch.save({"recipe": recipe_to_dict(recipe), "normalisation": kept, **content}, part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:
+        with AtomicOutputs([path], overwrite=True) as outputs:
+            torch.save(data, outputs.path(path))
+    except RuntimeError as error:  # PyTorch's writer has its own words for a full disk
         raise OutputError(f"{path}: cannot write the checkpoint: {error}") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..atomic import AtomicOutputs
 from ..classes import COLOURS, SURFACE_CLASSES, CloudClass
 
 
@@ -19,6 +19,11 @@ def draw_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
         Rows of ``metrics.json``.
     path : Path
         Where to.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -47,6 +52,5 @@ def draw_curves(history: Sequence[dict[str, Any]], path: Path) -> None:
     for axis in (loss, scores, false):
         axis.set_xlabel("epoch")
         axis.grid(alpha=0.3)
-    part = path.with_name(path.name + ".part")
-    figure.savefig(part, format="png", dpi=100)
-    os.replace(part, path)
+    with AtomicOutputs([path], overwrite=True) as outputs:
+        figure.savefig(outputs.path(path), format="png", dpi=100)

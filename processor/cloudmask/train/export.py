@@ -6,7 +6,6 @@ import copy
 import datetime
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +17,10 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .. import __version__
-from ..atomic import write_text
+from ..atomic import AtomicOutputs
 from ..card import METADATA_KEY, parse_card
 from ..classes import SURFACE_CLASSES
-from ..errors import ModelError, OutputError, UsageError
+from ..errors import ModelError, UsageError
 from ..onnx_model import OnnxModel, file_hash
 from .checkpoint import Checkpoint
 from .features import FEATURE_BANDS, Indices
@@ -200,28 +199,23 @@ def export_model(
     card = model_card(
         recipe, checkpoint, bands, name=name or recipe.name, optional=optional, extra=extra or {}
     )
-    part = path.with_name(path.name + ".part")
     axes = {0: "n", 2: "h", 3: "w"}
     inputs: dict[str, torch.Tensor] = {"input": torch.zeros(1, len(bands), 64, 64)}
     dynamic = {"input": axes, "output": axes}
     if optional:
         inputs["absent"], dynamic["absent"] = torch.zeros(1, len(bands)), {0: "n"}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter's notes on its own future
-            torch.onnx.export(
-                net,
-                tuple(inputs.values()),
-                str(part),
-                opset_version=OPSET,
-                dynamo=False,
-                input_names=list(inputs),
-                output_names=["output"],
-                dynamic_axes=dynamic,
-            )
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the model: {error}") from error
+    with AtomicOutputs([path], overwrite=True) as outputs, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's notes on its own future
+        torch.onnx.export(
+            net,
+            tuple(inputs.values()),
+            str(outputs.path(path)),
+            opset_version=OPSET,
+            dynamo=False,
+            input_names=list(inputs),
+            output_names=["output"],
+            dynamic_axes=dynamic,
+        )
     finish(path, card)
     check_equal(net, path, bands)
     for band in optional:
@@ -230,17 +224,25 @@ def export_model(
 
 
 def finish(path: Path, card: dict[str, Any]) -> None:
-    """Write the card into the file's metadata and, with the hash, beside it."""
+    """Write the card into the file's metadata and, with the hash, beside it.
+
+    Raises
+    ------
+    ModelError
+        If the card is unusable.
+    OutputError
+        If they cannot be written; both are then as they were.
+    """
     import onnx
 
     parse_card(card, str(path))
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(card)})
-    part = path.with_name(path.name + ".part")
-    onnx.save(model, str(part))
-    os.replace(part, path)
-    text = json.dumps({**card, "sha256": file_hash(path)}, indent=1)
-    write_text(path.with_suffix(".json"), text + "\n", overwrite=True)
+    beside = path.with_suffix(".json")
+    with AtomicOutputs([path, beside], overwrite=True) as outputs:
+        onnx.save(model, str(outputs.path(path)))
+        text = json.dumps({**card, "sha256": file_hash(outputs.path(path))}, indent=1)
+        outputs.path(beside).write_text(text + "\n", encoding="utf-8")
 
 
 def check_equal(net: UNet, path: Path, bands: Sequence[str]) -> float:

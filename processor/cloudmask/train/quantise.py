@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import AtomicOutputs
 from ..card import ModelCard, parse_card
 from ..errors import UsageError
 from ..onnx_model import OnnxModel
@@ -64,24 +64,24 @@ def quantise(source: Path, target: Path, calibrate: Sequence[Tile], check: Seque
             "int8 needs real pixels to calibrate and others to check, as sources of kind 'arrays' in "
             f"[[train]] and [[scenes]]; found {len(calibrate)} and {len(check)}"
         )
-    part = target.with_name(target.name + ".part")
     full = OnnxModel(source, device="cpu")
     convolutions = [n.name for n in onnx.load(str(source)).graph.node if n.op_type == "Conv"]
-    quantize_static(
-        str(source),
-        str(part),
-        _Tiles(calibrate, bool(full.card.optional)),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        calibrate_method=CalibrationMethod.MinMax,
-        # Neither the first nor the last convolution: bands and logits lose most by rounding. With ReLU named,
-        # ranges are those after it, which are half as wide, and nothing goes back to float32 between layers.
-        op_types_to_quantize=["Conv", "Relu", "Resize"],
-        nodes_to_exclude=[convolutions[0], convolutions[-1]],
-    )
-    os.replace(part, target)
+    with AtomicOutputs([target], overwrite=True) as outputs:
+        quantize_static(
+            str(source),
+            str(outputs.path(target)),
+            _Tiles(calibrate, bool(full.card.optional)),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            # Neither the first nor the last convolution: bands and logits lose most by rounding. With ReLU
+            # named, ranges are those after it, which are half as wide, and nothing goes back to float32
+            # between layers.
+            op_types_to_quantize=["Conv", "Relu", "Resize"],
+            nodes_to_exclude=[convolutions[0], convolutions[-1]],
+        )
     card = json.loads(source.with_suffix(".json").read_text("utf-8"))
     card.pop("sha256")
     card["name"] += "-int8"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 import types
 import typing
@@ -36,23 +37,72 @@ def load_recipe(path: Path) -> Recipe:
     return recipe
 
 
+def recipe_copies(path: Path) -> dict[str, str]:
+    """Texts by which a recipe can be run again without the files it is based on, by file name.
+
+    ``recipe.toml`` is the recipe as it was written, and ``recipe-base-1.toml`` and so on are its bases; each
+    that has one names the next by its new name, with the old line behind it.
+
+    Raises
+    ------
+    UsageError
+        If a file cannot be read, or ``base`` is not on a line of its own.
+    """
+    chain = _chain(path)
+    names = ["recipe.toml", *(f"recipe-base-{number}.toml" for number in range(1, len(chain)))]
+    out = {}
+    for place, (file, text, raw) in enumerate(chain):
+        if "base" in raw:
+            text = _with_base(file, text, raw, names[place + 1])
+        out[names[place]] = text
+    return out
+
+
 _MOST_BASES = 8
+_BASE_LINE = re.compile(r"""^[ \t]*(?:base|"base"|'base')[ \t]*=.*$""", re.M)
 
 
-def _read(path: Path, depth: int = 0) -> dict[str, Any]:
-    """The recipe's keys and values, laid over those of its base."""
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a TOML file: {error}") from error
-    base = raw.pop("base", None)
-    if base is None:
-        return raw
-    if not isinstance(base, str) or depth == _MOST_BASES:
-        raise UsageError(f"{path}: key 'base': expected the file of another recipe, found {base!r}")
-    return _overlay(_read(path.parent / base, depth + 1), raw)
+def _read(path: Path) -> dict[str, Any]:
+    """The recipe's keys and values, laid over those of its bases."""
+    out: dict[str, Any] = {}
+    for _, _, raw in reversed(_chain(path)):
+        out = _overlay(out, {key: value for key, value in raw.items() if key != "base"})
+    return out
+
+
+def _chain(path: Path) -> list[tuple[Path, str, dict[str, Any]]]:
+    """The recipe, its base, the base of that and so on: file, text, and the text's keys and values."""
+    out: list[tuple[Path, str, dict[str, Any]]] = []
+    while True:
+        try:
+            text = path.read_text("utf-8")
+            raw = tomllib.loads(text)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot read the recipe: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}: not a TOML file: {error}") from error
+        out.append((path, text, raw))
+        if "base" not in raw:
+            return out
+        base = raw["base"]
+        if not isinstance(base, str) or len(out) > _MOST_BASES:
+            raise UsageError(f"{path}: key 'base': expected the file of another recipe, found {base!r}")
+        path = path.parent / base
+
+
+def _with_base(path: Path, text: str, raw: Mapping[str, Any], name: str) -> str:
+    """The text of a recipe with another file as its base."""
+    if raw["base"] == name:
+        return text
+    # A line that looks like it may be part of a longer text: what is read afterwards tells.
+    for line in _BASE_LINE.finditer(text):
+        new = f'{text[: line.start()]}base = "{name}"  # {line[0].strip()}{text[line.end() :]}'
+        try:
+            if tomllib.loads(new) == {**raw, "base": name}:
+                return new
+        except ValueError:
+            continue
+    raise UsageError(f"{path}: key 'base': expected a line of its own, base = \"FILE\"; write it so")
 
 
 def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

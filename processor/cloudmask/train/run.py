@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +24,7 @@ from .export import export_model, shift_logits
 from .pool import PatchSet
 from .quantise import any_complete, quantise, tiles_for
 from .recipe import ExportSpec, Recipe, SourceSpec
-from .recipe_file import load_recipe, recipe_to_dict
+from .recipe_file import load_recipe, recipe_copies, recipe_to_dict
 from .scoring import score_scene, score_set
 from .simulation import fingerprint
 from .sources import Joined, check_sources, open_source, sources_to_learn_from
@@ -95,7 +95,7 @@ def train(
     UsageError, InputError, OutputError, ModelError
         With the reason in one line.
     """
-    recipe = load_recipe(recipe_path)
+    recipe, copies = load_recipe(recipe_path), recipe_copies(recipe_path)
     device = _device(settings)
     _check_possible(recipe, init, resume)
     if settings.threads:
@@ -103,7 +103,7 @@ def train(
     if resume:
         _check_resumable(folder, recipe, say)
     else:
-        _prepare(folder, recipe_path, recipe, device, init)
+        _prepare(folder, copies, recipe, device, init)
     cache = settings.cache or folder / "pools"
 
     def open_all(specs: Sequence[SourceSpec], teach: bool) -> list[tuple[float, PatchSet]]:
@@ -129,7 +129,7 @@ def train(
     trainer = Trainer(recipe, folder, Batches(recipe, training), validation, scenes, device)
     state = trainer.resume() if resume else trainer.start(init)
     if resume:
-        _write_recipe(folder, recipe_path, recipe)  # its exports may be others
+        _write_recipe(folder, copies, recipe)  # its exports may be others
     if recipe.schedule.anchor > 0 and not resume:
         trainer.save(state, _INIT)
 
@@ -263,6 +263,13 @@ def _check_resumable(folder: Path, recipe: Recipe, say: Say) -> None:
         begun_with = str(facts["versions"]["simulator"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{folder}/versions.json: cannot read what the run began with: {error}") from error
+    if recipe.schedule.anchor > 0:
+        if not (folder / _INIT).is_file():
+            raise UsageError(
+                f"{folder / _INIT}: no such file; schedule.anchor mixes in the weights that the run started "
+                "from, which are kept there: put it back, or begin a new run with --init"
+            )
+        load_checkpoint(folder / "last.pt").blended(load_checkpoint(folder / _INIT), recipe.schedule.anchor)
     sources = (*recipe.train, *recipe.validation, *recipe.scenes)
     if begun_with == fingerprint() or all(source.kind != "simulation" for source in sources):
         return
@@ -274,7 +281,7 @@ def _check_resumable(folder: Path, recipe: Recipe, say: Say) -> None:
     say(f"{folder}: the simulator has changed since this run; what is scored now are patches of today's")
 
 
-def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, init: Path | None) -> None:
+def _prepare(folder: Path, copies: Mapping[str, str], recipe: Recipe, device: str, init: Path | None) -> None:
     """Make the run folder and write into it what the run depends on."""
     if (folder / "last.pt").exists():
         raise UsageError(f"{folder}: holds a run already; go on with --resume, or name a new folder")
@@ -282,7 +289,7 @@ def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, init:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot make the run folder: {error.strerror}") from error
-    _write_recipe(folder, recipe_path, recipe)
+    _write_recipe(folder, copies, recipe)
     versions = {"cloudmask": __version__, "simulator": fingerprint(), "python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -301,7 +308,8 @@ def _prepare(folder: Path, recipe_path: Path, recipe: Recipe, device: str, init:
     write_text(folder / "versions.json", json.dumps(facts, indent=1), overwrite=True)
 
 
-def _write_recipe(folder: Path, recipe_path: Path, recipe: Recipe) -> None:
-    """The recipe as it was written, and with every default."""
-    write_text(folder / "recipe.toml", recipe_path.read_text("utf-8"), overwrite=True)
+def _write_recipe(folder: Path, copies: Mapping[str, str], recipe: Recipe) -> None:
+    """The recipe as it was written, with its bases beside it, and with every default."""
+    for name, text in copies.items():
+        write_text(folder / name, text, overwrite=True)
     write_text(folder / "recipe.json", json.dumps(recipe_to_dict(recipe), indent=1), overwrite=True)

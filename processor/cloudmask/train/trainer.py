@@ -117,6 +117,8 @@ class Trainer:
         ------
         UsageError
             If there is none, or it belongs to another recipe.
+        InputError
+            If it is no checkpoint, or not one of this recipe's optimiser.
         """
         path = self.folder / "last.pt"
         donor = load_checkpoint(path)
@@ -130,7 +132,13 @@ class Trainer:
         net.load_state_dict(donor.data["net"])
         average.load_state_dict(donor.data["average"])
         optimiser = self._optimiser(net)
-        optimiser.load_state_dict(donor.data["optimiser"])
+        try:
+            optimiser.load_state_dict(donor.data["optimiser"])
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise InputError(
+                f"{path}: key 'optimiser': expected the states of {self.recipe.schedule.optimiser} for this "
+                f"net, found others: {error}; begin a new run, from these weights with --init last.pt"
+            ) from error
         data = donor.data
         return State(
             net,
