@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -282,18 +283,35 @@ def test_help_and_version(run):
 def test_models_lists_and_tells_json(run, tmp_path, monkeypatch):
     write_model(tmp_path / "m", "mine", rank=999)
     monkeypatch.setenv("CLOUDMASK_MODEL_PATH", str(tmp_path / "m"))
-    code, out, _ = run("models")
+    code, text, _ = run("models")
     assert code == 0
-    assert out.startswith(
+    assert text.startswith(
         "mine  A tiny network for tests, version 1\n  level L1C   bands B02 B03 B04 B08   20 m"
     )
     code, out, _ = run("models", "--json")
     entries = json.loads(out)
     assert entries[0]["name"] == "mine"
     assert all({"level", "bands", "gsd", "licence", "sha256", "path"} <= e.keys() for e in entries)
+    citations = {e["name"]: e["citation"] for e in entries}
+    assert citations["mine"] == ""
+    assert citations["dlr-unet-6b-l1c"].startswith("Wieland, M.; Li, Y.; Martinis, S. Multi-sensor cloud")
+    assert f"\n  cite as {citations['dlr-unet-6b-l1c']}\n" in text
+    assert text.count("cite as") == sum(map(bool, citations.values()))
     (tmp_path / "m" / "bad.json").write_text("{")
     (tmp_path / "m" / "bad.onnx").write_bytes(b"")
     fails(run, 4, "bad.json: expected a model card in JSON", "models")
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 11)])
+def test_training_asks_for_what_its_extra_brings(monkeypatch, version):
+    """Before 3.11 Python reads no TOML by itself."""
+    here = Path(importlib.util.find_spec("cloudmask.cli.train").origin)
+    spec = importlib.util.spec_from_file_location("cloudmask.cli.train_again", here)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "version_info", (*version, 0, "final", 0))
+    spec.loader.exec_module(module)
+    more = ["tomli"] if version < (3, 11) else []
+    assert list(module._NEEDED) == ["torch", "onnx", "matplotlib", *more]
 
 
 def test_doctor_finds_what_is_needed(run, dlr):

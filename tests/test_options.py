@@ -67,11 +67,9 @@ def test_unknown_option_names_the_known():
         make_options(buffer=3)
 
 
-def test_thresholds_and_changes():
-    options = Options(cloud_threshold=0.3).with_(cloud_shadow_threshold=0.0)
+def test_thresholds():
+    options = Options(cloud_threshold=0.3, cloud_shadow_threshold=0.0)
     assert options.thresholds() == {CloudClass.CLOUD: 0.3, CloudClass.CLOUD_SHADOW: 0.0}
-    with pytest.raises(UsageError, match="cloud-threshold"):
-        options.with_(cloud_threshold=2.0)
 
 
 def test_scalars_of_numpy_and_paths_become_plain_values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers_models import BANDS, ArrayModel, ConstantModel, card, write_model
@@ -157,7 +159,7 @@ def test_options_reach_the_mask():
     changed = predict(source, model(10), options)
     assert (changed.classes == CloudClass.CLOUD).sum() == 13
     assert changed.classes[5, 5] == CloudClass.CLOUD_SHADOW
-    assert (predict(source, model(10), options.with_(min_area=101)).classes == CloudClass.CLEAR).all()
+    assert (predict(source, model(10), replace(options, min_area=101)).classes == CloudClass.CLEAR).all()
 
 
 def test_progress_counts_all_tiles_and_may_stop():
@@ -259,7 +261,9 @@ def test_tile_size_and_threads_change_nothing(safe, resolution, gsd):
         with open_product(safe, threads=threads) as product:
             masks.append(
                 predict(
-                    product, model(gsd, size=24, margin=4), KEEP.with_(resolution=resolution, tile_size=side)
+                    product,
+                    model(gsd, size=24, margin=4),
+                    replace(KEEP, resolution=resolution, tile_size=side),
                 )
             )
     for other in masks[1:]:

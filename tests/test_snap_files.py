@@ -18,6 +18,7 @@ import pytest
 from lxml import etree
 
 from cloudmask import __version__
+from cloudmask.cli import doctor as whole_doctor
 from cloudmask.cli import main
 from cloudmask.errors import InputError, OutputError, UsageError
 from cloudmask.options import Options, option_specs
@@ -246,6 +247,20 @@ def test_home_is_found_in_order(tmp_path, monkeypatch):
     monkeypatch.setenv("SNAP_HOME", str(named))
     assert home.find_snap() == home.Snap(named, "13.0.2")
     assert home.find_snap(given) == home.Snap(given, "12.0.0")
+
+
+def test_both_doctors_find_the_same_snap(tmp_path, monkeypatch):
+    linked = fake_snap(tmp_path / "c", "11")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gpt").symlink_to(linked / "bin" / "gpt")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("SNAP_HOME", raising=False)
+    *_, last = whole_doctor.examine()
+    assert last.state == f"11 in {linked} ('cloudmask snap doctor' looks closer)"
+    (tmp_path / "none" / "bin").mkdir(parents=True)
+    monkeypatch.setenv("SNAP_HOME", str(tmp_path / "none"))
+    *_, last = whole_doctor.examine()
+    assert last.state.startswith("not found")
 
 
 def test_no_snap_says_where_it_was_looked_for(tmp_path, monkeypatch):
@@ -649,6 +664,30 @@ def test_run_command_passes_on_what_is_for_gpt(tmp_path, monkeypatch, capfd):
     assert said[2:4] == ["-t", str(tmp_path / "out.dim")]
     assert set(said[4:]) == {"-q", "2", "-PcloudBuffer=100", "-J-Dsnap.userdir=/u/graph", "-SsourceTag=f"}
     assert said[said.index("-q") + 1] == "2"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the double of gpt is a shell script")
+def test_other_products_are_absolute_as_well(tmp_path, monkeypatch, capfd):
+    """SNAP's Sentinel-2 reader takes no relative path, of whichever node."""
+    snap = fake_snap(tmp_path / "snap")
+    for name in ("S2.SAFE", "in/L2A.SAFE", "mean"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    Path("own.xml").write_text("<graph>${input} ${l2a} ${how} ${to}</graph>", "utf-8")
+    line = [
+        "-Pl2a=in/L2A.SAFE",
+        "-Phow=mean",
+        "-Pto=in/new.dim",
+        "-SsourceProduct=mean",
+        "-Sempty=",
+        "-q",
+        "2",
+    ]
+    assert main(["snap", "run", "S2.SAFE", "-g", "own.xml", "--snap-home", str(snap), *line]) == 3
+    assert set(capfd.readouterr().out.splitlines()[2:]) == {
+        f"-Pl2a={tmp_path / 'in' / 'L2A.SAFE'}", "-Phow=mean", "-Pto=in/new.dim",
+        f"-SsourceProduct={tmp_path / 'mean'}", "-Sempty=", "-q", "2",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "code"), [

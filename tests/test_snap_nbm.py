@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from cloudmask import __version__
-from cloudmask.errors import OutputError
+from cloudmask.errors import OutputError, UsageError
 from cloudmask.snap import nbm
 from cloudmask.snap.descriptor import ALIAS, LABEL
 
@@ -152,6 +152,21 @@ def test_equal_sources_give_equal_bytes(tmp_path, monkeypatch):
     (tmp_path / "b").mkdir()
     second = nbm.build_nbm(tmp_path / "b" / "a.nbm")
     assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["abc", "1e9", "4354819200", "9" * 30])
+def test_a_date_that_is_none(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    with pytest.raises(UsageError, match=f"SOURCE_DATE_EPOCH: expected a date .* found '{text}'"):
+        nbm.build_nbm(tmp_path / "a.nbm")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("text", "date"), [("-1", "1980/01/01"), ("4354819199", "2107/12/31")])
+def test_dates_at_the_ends_of_what_a_zip_can_name(tmp_path, monkeypatch, text, date):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    made = zipfile.ZipFile(nbm.build_nbm(tmp_path / "a.nbm"))
+    assert f'releasedate="{date}"'.encode() in made.read("Info/info.xml")
 
 
 def test_existing_file_is_kept(tmp_path):

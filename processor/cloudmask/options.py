@@ -9,7 +9,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
@@ -231,10 +231,6 @@ class Options:
     def to_dict(self) -> dict[str, Any]:
         """All options as plain values, for records."""
         return asdict(self)
-
-    def with_(self, **changes: Any) -> Options:
-        """A copy with some options changed, checked again."""
-        return replace(self, **changes)
 
 
 def _wrong(name: str, expected: str, found: object) -> UsageError:

@@ -21,7 +21,7 @@ from ..errors import CloudMaskError
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module with a click command named "command", line for --help)
     "run": ("run", "Mask Sentinel-2 products."),
-    "models": ("models", "List the models, with level, bands, resolution, licence and hash."),
+    "models": ("models", "List the models, with level, bands, resolution, licence, hash and citation."),
     "doctor": ("doctor", "Print versions and devices, and what is missing and how to get it."),
     "train": ("train", "Train a model by a recipe and export it with its card."),
     "evaluate": ("evaluate", "Score masks against a reference set and write a report."),

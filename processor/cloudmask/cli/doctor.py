@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..errors import CloudMaskError, DeviceError
+from ..errors import CloudMaskError, DeviceError, InputError
 
 
 @dataclass(frozen=True)
@@ -133,12 +132,14 @@ def _memory() -> Finding:
 
 
 def _snap() -> Finding:
-    home = os.environ.get("SNAP_HOME", "")
-    candidates = [home] if home else [str(Path.home() / "snap"), str(Path.home() / "esa-snap"), "/opt/snap"]
-    for candidate in candidates:
-        if candidate and (Path(candidate) / "bin").is_dir():
-            return Finding("ESA SNAP", f"{candidate} ('cloudmask snap doctor' looks closer)")
-    gpt = shutil.which("gpt")
-    if gpt:
-        return Finding("ESA SNAP", f"{Path(gpt).resolve().parents[1]} ('cloudmask snap doctor' looks closer)")
-    return Finding("ESA SNAP", "not found (only needed for the SNAP plug-in)")
+    from ..snap.home import find_snap
+
+    try:
+        snap = find_snap()
+    except InputError:
+        return Finding(
+            "ESA SNAP", "not found (only needed for the plug-in; 'cloudmask snap doctor' says more)"
+        )
+    return Finding(
+        "ESA SNAP", f"{snap.version} in {snap.home} ('cloudmask snap doctor' looks closer)".lstrip()
+    )

@@ -13,7 +13,7 @@ from ..catalog import PATH_VARIABLE, Entry, catalog
 @click.command("models", short_help="List the models.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List the models, best first: level, bands, resolution, classes, licence, hash.
+    """List the models, best first: level, bands, resolution, classes, licence, hash, citation.
 
     Folders named in the environment variable CLOUDMASK_MODEL_PATH are searched as well.
     """
@@ -29,6 +29,8 @@ def command(as_json: bool) -> None:
             f"classes {', '.join(facts['classes'])}"
         )
         click.echo(f"  licence {facts['licence']}   SHA-256 {facts['sha256'] or 'not given'}")
+        if facts["citation"]:
+            click.echo(f"  cite as {facts['citation']}")
         click.echo(f"  {facts['path'] or 'not installed: ' + entry.missing}")
     click.echo(f"\nThe first that fits a product is its default. More folders: {PATH_VARIABLE}.", err=True)
 
@@ -45,5 +47,6 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "classes": [c.key for c in card.classes],
         "licence": card.licence,
         "sha256": card.sha256,
+        "citation": card.citation,
         "path": str(entry.path) if entry.path else None,
     }

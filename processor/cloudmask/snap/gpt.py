@@ -21,7 +21,8 @@ def gpt_command(
 ) -> list[str]:
     """The command line that runs a graph on a product.
 
-    Paths are made absolute: SNAP's Sentinel-2 reader fails on relative ones.
+    Paths are made absolute: SNAP's Sentinel-2 reader fails on relative ones. So are those of `extra`, the
+    values of -Pname=value and -Sname=file that are there and are written like a path.
 
     Raises
     ------
@@ -63,7 +64,15 @@ def gpt_command(
         command += ["-t", str(target.absolute())]
     if format_ is not None:
         command += ["-f", format_]
-    return [*command, *extra]
+    return [*command, *(_absolute(argument) for argument in extra)]
+
+
+def _absolute(argument: str) -> str:
+    """An argument for gpt, its value absolute if it is the path of a file that is there."""
+    name, _, value = argument.partition("=")
+    # A product is all that -S takes; after -P a mere word may be the name of some folder by chance.
+    like_a_path = name.startswith("-S") or (name.startswith("-P") and re.search(r"[./\\]", value))
+    return f"{name}={Path(value).absolute()}" if value and like_a_path and Path(value).exists() else argument
 
 
 def run_gpt(command: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from lxml import etree
 
 from .. import __version__
 from ..atomic import AtomicOutputs
+from ..errors import UsageError
 from . import resources
 from .descriptor import DESCRIPTION, LABEL
 from .install import MODULE_FILES
@@ -33,6 +34,8 @@ _HELP = CODE_NAME.replace(".", "/") + "/help"
 _LICENCE = "Apache-2.0"
 _LINE = 72  # bytes a line of a manifest may have (JAR file specification)
 _EPOCH = 315532800  # 1980-01-01, the first day that a zip can name
+_LAST = 4354819199  # the last second of 2107, after which it can name none
+_DATE_VARIABLE = "SOURCE_DATE_EPOCH"  # https://reproducible-builds.org/specs/source-date-epoch
 
 
 def build_nbm(output: Path, *, overwrite: bool = False) -> Path:
@@ -53,9 +56,11 @@ def build_nbm(output: Path, *, overwrite: bool = False) -> Path:
         If it cannot be written.
     InputError
         If the installation lacks files.
+    UsageError
+        If ``SOURCE_DATE_EPOCH`` is not a date that a zip can name.
     """
     path = output / f"cloudmask-{__version__}.nbm" if output.is_dir() else output
-    moment = max(int(os.environ.get("SOURCE_DATE_EPOCH") or time.time()), _EPOCH)
+    moment = _moment()
     jar = _zip(dict(_jar_entries()), moment)
     entries = {
         "Info/info.xml": _info(path.name, len(jar), moment),
@@ -65,6 +70,21 @@ def build_nbm(output: Path, *, overwrite: bool = False) -> Path:
     with AtomicOutputs([path], overwrite=overwrite) as outputs:
         outputs.path(path).write_bytes(_zip({"META-INF/MANIFEST.MF": _manifest({}), **entries}, moment))
     return path.absolute()
+
+
+def _moment() -> int:
+    """Date of the files in the module, seconds since 1970."""
+    text = os.environ.get(_DATE_VARIABLE, "")
+    try:
+        moment = int(text or time.time())
+    except ValueError:
+        moment = _LAST + 1
+    if moment > _LAST:
+        raise UsageError(
+            f"{_DATE_VARIABLE}: expected a date in whole seconds since 1970, up to {_LAST} (the year 2107), "
+            f"found '{text}'; correct it, or unset it to take the present"
+        )
+    return max(moment, _EPOCH)
 
 
 def module_attributes() -> dict[str, str]:
