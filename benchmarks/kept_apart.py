@@ -210,10 +210,15 @@ def main() -> None:
     parser.add_argument("--bands", help="the model is shown these only, B02,B03,...")
     arguments = parser.parse_args()
     shown = parse_bands(arguments.bands.split(",")) if arguments.bands else BAND_NAMES
-    arguments.output.mkdir(parents=True, exist_ok=True)
     level: Level = arguments.level
     if arguments.corrected and level != "L2A":
         parser.error("--corrected takes the atmosphere off: expected --level L2A with it")
+    if not SPLITS[arguments.split, "L1C" if arguments.corrected else level]:
+        parser.error(
+            f"--split {arguments.split} --level {level}: there is no such scene; take another split, or L1C "
+            "scenes without their atmosphere with --corrected"
+        )
+    arguments.output.mkdir(parents=True, exist_ok=True)
     scenes = load(arguments.split, level, corrected=arguments.corrected)
     palette = np.array([COLOURS[c] for c in CloudClass], np.uint8)
     rows, table = [], []

@@ -20,16 +20,27 @@ SIDE = 1536
 SKIES = (("cumulus",), ("cumulus", "cirrus"), ("stratocumulus",), ("altocumulus",))
 
 
+def two_sizes(text: str) -> tuple[int, int]:
+    """Two sides of tiles, pixels, from a text such as ``256,1024``."""
+    try:
+        small, large = (int(size) for size in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected two whole numbers, as in 256,1024, found '{text}'"
+        ) from error
+    return small, large
+
+
 def main() -> None:
     """Simulate, mask twice, compare."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", nargs="+")
-    parser.add_argument("--sizes", default="256,1024")
+    parser.add_argument("--sizes", type=two_sizes, default=(256, 1024), metavar="SMALL,LARGE")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    small, large = (int(s) for s in arguments.sizes.split(","))
+    small, large = arguments.sizes
     for name in arguments.models:
         model = load_model(name, device="cpu")
         shares = []
