@@ -242,6 +242,12 @@ def test_a_share_of_the_first_weights_stays(run: Path, data: Path, tmp_path: Pat
     shipped, ours = (OnnxModel(f / "tiny.onnx", device="cpu").predict(batch) for f in (out, tmp_path))
     assert np.allclose(shipped, ours, atol=1e-5)
     assert not np.allclose(shipped, OnnxModel(run / "tiny.onnx", device="cpu").predict(batch), atol=1e-4)
+    # Another share may be taken of the finished run.
+    write(tmp_path, data, 'select = "last"\nanchor = 0.5')
+    assert main(["train", str(recipe), "-o", str(out), "-q", "--resume"]) == 0
+    export_model(last.blended(first, 0.5), tmp_path / "tiny.onnx")
+    shipped, ours = (OnnxModel(f / "tiny.onnx", device="cpu").predict(batch) for f in (out, tmp_path))
+    assert np.allclose(shipped, ours, atol=1e-5)
 
 
 def test_without_the_first_weights_an_anchored_run_is_not_resumed(

@@ -104,14 +104,16 @@ class StagedLayer:
     def air_above(self, band: str, air: Atmosphere) -> BandAtmosphere:
         """Clear air above the layer, with the vapour that its light passes.
 
-        Light wanders through the saturated air of droplet clouds, as if it had gone down to half the height
-        of their base (oxygen A-band studies find paths of 2 to 4 times the geometrical depth: Pfeilsticker
-        et al. 1998, J. Geophys. Res. 103:11483); ice clouds are dry.
+        Light wanders through the saturated air of droplet clouds, as if it had gone down below their base by
+        their depth (oxygen A-band studies find paths of 2 to 4 times the geometrical depth: Pfeilsticker et
+        al. 1998, J. Geophys. Res. 103:11483), but no further than half way to the ground; ice clouds are dry.
         """
         height = self.layer.middle
         thinner = replace(
             air, altitude=air.altitude + height, aerosol=air.aerosol * float(np.exp(-height / AEROSOL_HEIGHT))
         )
         above = band_atmosphere(band, self._geometry, thinner)
-        depth = height if self.layer.phase == "ice" else 0.5 * self.layer.base
+        layer = self.layer
+        wet = max(0.5 * layer.base, layer.base - layer.depth)
+        depth = height if layer.phase == "ice" else wet
         return replace(above, gas=gas_transmittance(band, self._geometry.airmass, air, depth))

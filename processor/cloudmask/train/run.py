@@ -130,7 +130,7 @@ def train(
     state = trainer.resume() if resume else trainer.start(init)
     if resume:
         _write_recipe(folder, copies, recipe)  # its exports may be others
-    if recipe.schedule.anchor > 0 and not resume:
+    if init is not None and not resume:  # `anchor` may be chosen after the run
         trainer.save(state, _INIT)
 
     def report(row: dict[str, Any]) -> None:

@@ -124,7 +124,8 @@ class Trainer:
         donor = load_checkpoint(path)
         # What is exported at the end, and under which name, does not change the way there.
         named = {key: getattr(self.recipe, key) for key in _NAMED}
-        if replace(donor.recipe, **named) != self.recipe:
+        schedule = replace(donor.recipe.schedule, anchor=self.recipe.schedule.anchor)
+        if replace(donor.recipe, **named, schedule=schedule) != self.recipe:
             raise UsageError(f"{path}: made with another recipe; use a new folder, or the recipe of this run")
         net = build_net(self.recipe, donor.normalisation)
         self._place(net)
