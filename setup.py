@@ -17,7 +17,7 @@ EXTRAS = {
     "gpu": ["onnxruntime-gpu>=1.17", *DLR],
     "openvino": ["onnxruntime-openvino>=1.17", *DLR],
     "train": ["torch>=2.4", "onnx>=1.16", "matplotlib>=3.7", 'tomli>=2; python_version < "3.11"'],
-    "evaluate": ["h5netcdf>=1.3", "h5py>=3.9", "pyarrow>=14", "s2cloudless>=1.7", "matplotlib>=3.7"],
+    "evaluate": ["h5py>=3.9", "pyarrow>=14", "s2cloudless>=1.7", "matplotlib>=3.7"],
     "bench": ["onnx>=1.16", "s2cloudless>=1.7", *DLR],
     "test": [
         "pytest>=8",

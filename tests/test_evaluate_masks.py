@@ -14,6 +14,8 @@ from helpers_safe import TinyScene, make_safe
 
 from cloudmask.classes import CloudClass
 from cloudmask.errors import InputError, ModelError, UsageError
+from cloudmask.evaluate.bootstrap import BootstrapSettings
+from cloudmask.evaluate.evaluate import Request, evaluate
 from cloudmask.evaluate.labels import LabelKind
 from cloudmask.evaluate.masks.base import MaskSource, Pixels, Unavailable
 from cloudmask.evaluate.masks.maps import class_maps, find_class_map, parse_class_map
@@ -104,11 +106,36 @@ def test_unknown_codes_name_the_file(tmp_path):
         ({"codes": {"one": "clear"}}, "invalid literal"),
         ({"codes": {"1": "clear"}, "claims": ["cloud"]}, "claims cloud, which no code stands for"),
         ({"codes": "nobody"}, "unknown codes 'nobody'"),
+        ({"codes": {"1": "clear"}, "files": 5}, "files: expected a list of names"),
+        ({"codes": {"1": "clear"}, "files": ["/m.tif"]}, r"files: expected a list of names.*found '/m\.tif'"),
+        ({"codes": {"1": "clear"}, "files": ["../m.tif"]}, "files: expected a list of names"),
+        ({"codes": {"1": "clear"}, "files": [""]}, "files: expected a list of names"),
+        ({"codes": {"1": "clear"}, "files": ["a**.tif"]}, "files: expected a list of names"),
+        ({"bits": [[-1, "cloud"]]}, r"bits: expected numbers from 0 to 62, found \[-1\]"),
     ],
 )
 def test_bad_class_maps_are_refused(data, message):
     with pytest.raises(InputError, match=message):
         parse_class_map(data, "mine.json")
+
+
+def test_a_class_map_may_give_one_name_without_a_list():
+    assert parse_class_map({"codes": {"1": "clear"}, "files": "{scene}.tif"}, "m").files == ("{scene}.tif",)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"codes": {"1": "h\xe9"}}', "expected text in UTF-8"),
+        (b"[" * 100_000, "expected a class map, found no JSON"),
+        (b"{}", "expected a JSON object with 'codes' or 'bits'"),
+    ],
+)
+def test_files_that_are_no_class_map(tmp_path, content, said):
+    (tmp_path / "mine.json").write_bytes(content)
+    with pytest.raises(InputError, match=rf"mine\.json: {said}") as caught:
+        find_class_map(str(tmp_path / "mine.json"))
+    assert str(caught.value).count("mine.json") == 1
 
 
 def test_anybodys_raster_with_a_class_map_of_ones_own(tmp_path):
@@ -154,6 +181,133 @@ def test_labels_and_other_masks_beside_a_product_are_no_masks(tmp_path, kind):
         at_labels(one(f"{kind}={tmp_path}"), scene)
     write_tif(tmp_path / f"{name}.tif", np.ones((120, 120), np.uint8), origin=None)
     assert at_labels(one(f"{kind}={tmp_path}"), scene).shape == scene.labels.shape
+
+
+SEED = "S2A_MSIL1C_20240615T094031_N0511_R007_T35VLG_20240615T114031"
+
+
+def alike(tmp_path: Path, *seeds: int) -> list[Scene]:
+    """Scenes of simulated products that share their name, and a mask of each in ``masks``."""
+    for seed in seeds:
+        where = f"seed{seed}"
+        product = make_safe(tmp_path / "set" / where, seed=seed)
+        assert product.stem == SEED
+        write_tif(tmp_path / "set" / where / f"{SEED}_truth.tif", np.ones((120, 120), np.uint8), origin=None)
+        codes = np.full((120, 120), 1 + seed % 4, np.uint8)
+        write_tif(tmp_path / "masks" / where / f"{SEED}_cloudmask.tif", codes, origin=None)
+    return open_reference(tmp_path / "set", "simulated", Selection())
+
+
+def test_products_of_one_name_get_the_masks_in_folders_of_their_names(tmp_path):
+    scenes = alike(tmp_path, 1, 2)
+    assert [s.folder for s in scenes] == ["seed1", "seed2"]
+    mask = one(f"raster:cloudmask={tmp_path / 'masks'}")
+    for seed, scene in enumerate(scenes, start=1):
+        assert (at_labels(mask, scene) == 1 + seed % 4).all()
+    shutil.rmtree(tmp_path / "masks" / "seed2")
+    mask = one(f"raster:cloudmask={tmp_path / 'masks'}")
+    assert (at_labels(mask, scenes[0]) == SHADOW).all()
+    with pytest.raises(Unavailable, match=r"several products of this name.*masks/seed2, which is not there"):
+        at_labels(mask, scenes[1])
+    (tmp_path / "masks" / "seed2").mkdir()
+    with pytest.raises(Unavailable, match=r"no file like .* in masks/seed2"):
+        at_labels(mask, scenes[1])
+
+
+def test_one_mask_is_not_taken_for_two_products_of_one_name(tmp_path):
+    scenes = alike(tmp_path, 1, 2)
+    mask = one(f"raster:cloudmask={tmp_path / 'masks' / 'seed1'}")
+    for scene in scenes:
+        with pytest.raises(Unavailable, match="several products of this name"):
+            at_labels(mask, scene)
+
+
+def test_a_product_whose_name_is_its_own_may_have_its_mask_anywhere(tmp_path):
+    (scene,) = alike(tmp_path, 1)
+    assert scene.folder == ""
+    assert (at_labels(one(f"raster:cloudmask={tmp_path}"), scene) == SHADOW).all()
+    write_tif(tmp_path / "more" / f"{SEED}_cloudmask.tif", np.ones((120, 120), np.uint8), origin=None)
+    listed = f"masks/seed1/{SEED}_cloudmask.tif, more/{SEED}_cloudmask.tif; keep one"
+    with pytest.raises(InputError, match=listed):
+        at_labels(one(f"raster:cloudmask={tmp_path}"), scene)
+
+
+def test_sen2cor_of_products_of_one_name(tmp_path):
+    scenes = alike(tmp_path, 1, 2)
+    make_safe(tmp_path / "l2a" / "seed2", level="L2A", seed=2)
+    mask = one(f"sen2cor={tmp_path / 'l2a'}")
+    with pytest.raises(Unavailable, match="l2a/seed1, which is not there"):
+        at_labels(mask, scenes[0])
+    truth = TinyScene(120, seed=2).truth(10)
+    assert (at_labels(mask, scenes[1])[truth == CLOUD] == CLOUD).all()
+
+
+def test_a_truth_whose_product_is_gone_gets_no_other(tmp_path):
+    alike(tmp_path, 1)
+    product = tmp_path / "set" / "seed1" / f"{SEED}.SAFE"
+    product.rename(product.with_name(SEED.replace("N0511", "N0500") + ".SAFE"))
+    with pytest.raises(InputError, match=f"_truth.tif: its product {SEED}.SAFE is not beside it"):
+        open_reference(tmp_path / "set", "simulated", Selection())
+
+
+def named(name: str, product: str = "") -> Scene:
+    grid = Grid(None, 0.0, 0.0, 10.0, 10.0, 4, 4)
+    return Scene(name, product or name, LabelKind.HUMAN, np.ones((4, 4), np.uint8), "L1C", grid)
+
+
+def put(folder: Path, **files: int) -> None:
+    """Masks of one class each; two underscores stand for what no keyword may have."""
+    for name, code in files.items():
+        write_tif(folder / f"{name.replace('__', '-')}.tif", np.full((4, 4), code, np.uint8), origin=None)
+
+
+def test_masks_of_names_that_share_a_beginning(tmp_path):
+    put(tmp_path, s10=4, s1=0, s1_b=2)
+    mask = one(f"fmask={tmp_path}")
+    assert (at_labels(mask, named("s1")) == CLEAR).all()
+    assert (at_labels(mask, named("s10")) == CLOUD).all()
+    assert (at_labels(mask, named("s1_b")) == SHADOW).all()
+    (tmp_path / "s1.tif").unlink()
+    (tmp_path / "s1_b.tif").unlink()
+    with pytest.raises(Unavailable, match="no file like"):
+        at_labels(one(f"fmask={tmp_path}"), named("s1"))
+
+
+def test_masks_of_parts_of_a_product(tmp_path):
+    """Several patches of one region or product: a mask of another patch, or of all, is not theirs."""
+    put(tmp_path, R_1__a=4, R_1__b=2, R_1=0)
+    mask = one(f"fmask={tmp_path}")
+    assert (at_labels(mask, named("R_1-a", "R_1")) == CLOUD).all()
+    assert (at_labels(mask, named("R_1-b", "R_1")) == SHADOW).all()
+    with pytest.raises(Unavailable, match="no file like"):
+        at_labels(mask, named("R_1-c", "R_1"))
+    write_tif(tmp_path / "R_1[0].tif", np.full((4, 4), 4, np.uint8), origin=None)
+    write_tif(tmp_path / "R_1[1].tif", np.full((4, 4), 2, np.uint8), origin=None)
+    assert (at_labels(mask, named("R_1[1]", "R_1")) == SHADOW).all()
+
+
+def test_one_file_for_two_scenes_is_an_error_that_names_both(tmp_path):
+    put(tmp_path, s1_b=2)
+    mask = one(f"fmask={tmp_path}")
+    at_labels(mask, named("s1_b"))
+    at_labels(mask, named("s1_b"))
+    with pytest.raises(InputError, match=r"s1_b\.tif: expected the mask of one scene.* fits s1_b and s1;"):
+        at_labels(mask, named("s1"))
+
+
+def test_a_mask_named_after_another_product_of_the_tile_is_not_taken(tmp_path):
+    """In a product's name the time of processing follows the tile, where a pattern looks for the day."""
+    earlier = "S2A_MSIL1C_20240613T094031_N0510_R007_T35VLG_20240615T114031"
+    put(tmp_path, **{f"{earlier}_Fmask4": 4})
+    with pytest.raises(Unavailable, match="no file like"):
+        at_labels(one(f"fmask={tmp_path}"), named(SEED))
+    put(tmp_path, **{f"{SEED}_Fmask4": 2, f"{SEED.replace('L1C', 'L2A')}_Fmask4": 4})
+    assert (at_labels(one(f"fmask={tmp_path}"), named(SEED)) == SHADOW).all()
+
+
+def test_of_two_acquisitions_of_a_day_the_time_decides(tmp_path):
+    put(tmp_path, L1C_T35VLG_A1_20240615T094031_Fmask4=4, L1C_T35VLG_A2_20240615T100031_Fmask4=2)
+    assert (at_labels(one(f"fmask={tmp_path}"), named(SEED)) == CLOUD).all()
 
 
 def test_a_class_map_may_name_labels(tmp_path):
@@ -276,6 +430,47 @@ def test_own_mask_says_when_no_model_fits(tmp_path):
         at_labels(one(f"cloudmask:{model}"), scene)
 
 
+def test_own_mask_claims_what_the_model_of_the_scene_tells_apart(tmp_path, monkeypatch):
+    """By default other bands mean another model; a model of the other level has no part in the claims."""
+    models = tmp_path / "models"
+    models.mkdir()
+    write_model(models, "all", level="L2A", bands=("B02", "B03"), rank=900)
+    two = {"bands": ("B02", "B03"), "classes": ("clear", "cloud"), "kind": "constant"}
+    write_model(models, "two", rank=900, planes=2, **two)
+    write_model(models, "four", rank=901, gsd=10, bands=("B02", "B03", "B04", "B08"))
+    monkeypatch.setenv("CLOUDMASK_MODEL_PATH", str(models))
+    labels = random_codes(RNG, (64, 64), [0, 1, 2, 3])
+    write_npz(tmp_path / "set" / "a.npz", labels, bands=("B02", "B03"), level="L1C", label_kind="human")
+    write_npz(
+        tmp_path / "set" / "b.npz",
+        labels,
+        bands=("B02", "B03", "B04", "B08"),
+        level="L1C",
+        label_kind="draft",
+    )
+    assert own_claims(tmp_path / "set") == {"human": 2, "draft": 4, "cloudmask": 4}
+    (tmp_path / "set" / "b.npz").unlink()
+    assert own_claims(tmp_path / "set") == {"human": 2, "cloudmask": 2}
+    # Pooled over scenes of both models it is judged on what both tell apart.
+    write_npz(
+        tmp_path / "set" / "b.npz",
+        labels,
+        bands=("B02", "B03", "B04", "B08"),
+        level="L1C",
+        label_kind="human",
+    )
+    assert own_claims(tmp_path / "set") == {"human": 2, "cloudmask": 2}
+
+
+def own_claims(folder: Path) -> dict[str, int]:
+    """Classes that our mask is judged on by kind of label, and those the report says it tells apart."""
+    settings = BootstrapSettings(0)
+    document, _ = evaluate(Request(folder, "pairs", "cloudmask", bootstrap=settings, threads=1))
+    (mask,) = document["masks"]
+    out = {g["labels"]: 4 if g["common"]["schemes"]["four-class"]["masks"] else 2 for g in document["groups"]}
+    return {**out, mask["name"]: len(mask["claims"])}
+
+
 @pytest.mark.parametrize(("mask", "device"), [("cloudmask:cloudmask-l1cc", "cpu"), ("cloudmask", "cuda")])
 def test_own_mask_that_was_asked_for_wrongly_is_no_mask_left_out(mask, device):
     image = Image(np.zeros((4, 64, 64), np.float32), ("B02", "B03", "B04", "B08"))
@@ -334,6 +529,11 @@ def test_s2cloudless_equals_its_package_with_the_usual_radii():
         ("fmask@20=x", "fmask does not take that"),
         ("raster=x", "expected raster:MAP=FOLDER"),
         ("Cloud Mask", "cannot read 'Cloud Mask'"),
+        ("cloudmask@10.5", r"'cloudmask@10\.5': expected one of 10, 20, 60 metres after '@', found 10\.5"),
+        ("cloudmask@0", "expected one of 10, 20, 60 metres after '@', found 0"),
+        ("s2cloudless@0", "'s2cloudless@0': expected metres above 0 after '@', found 0"),
+        ("ukis-csmask@0.0", "expected metres above 0 after '@', found 0"),
+        ("fmask@0=x", "fmask does not take that"),
     ],
 )
 def test_bad_mask_lists(text, message):
@@ -341,9 +541,13 @@ def test_bad_mask_lists(text, message):
         parse_masks(text)
 
 
-def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match="no such folder"):
-        parse_masks(f"fmask={tmp_path / 'x'}")
+@pytest.mark.parametrize("kind", ["fmask", "sen2cor", "esa-l1c", "raster:fmask"])
+def test_a_folder_that_is_not_there(tmp_path, kind):
+    with pytest.raises(InputError, match="x: no such folder"):
+        parse_masks(f"{kind}={tmp_path / 'x'}")
+    (tmp_path / "x").touch()
+    with pytest.raises(InputError, match="x: expected a folder, found a file"):
+        parse_masks(f"{kind}={tmp_path / 'x'}")
 
 
 def test_every_class_map_can_be_asked_for():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import numpy as np
@@ -19,7 +20,9 @@ from cloudmask.evaluate.labels import LabelKind, parse_label_kind
 from cloudmask.evaluate.pictures import AGREE, CONFUSED, FALSE_ALARM, MISSED, UNSCORED, difference
 from cloudmask.evaluate.protocols import PROTOCOLS, find_protocol
 from cloudmask.evaluate.references.registry import REFERENCES
-from cloudmask.evaluate.report.markdown import render_markdown
+from cloudmask.evaluate.report.html import render_html
+from cloudmask.evaluate.report.markdown import render_markdown, render_summary
+from cloudmask.evaluate.report.words import reasons
 from cloudmask.evaluate.sun import elevation_bin, sun_elevation
 
 RNG = np.random.default_rng(3)
@@ -146,6 +149,33 @@ def test_the_same_seed_gives_the_same_document(folder, result):
     masks = f"raster:cloudmask={folder / 'four'},fmask={folder / 'three'},binary={folder / 'two'}"
     again, _ = evaluate(Request(folder, "pairs", masks, bootstrap=SETTINGS, pictures=0, threads=1))
     assert again["groups"] == result[0]["groups"]
+
+
+def test_every_report_says_why_a_mask_was_left_out(result):
+    """Somebody who reads but one of them takes five scenes for six."""
+    document, pictures = result
+    why = "1 scene: no file like s5*.tif or s5.tif in two"
+    assert why in html.unescape(render_html(document, pictures))
+    (row,) = [line for line in render_markdown(document).splitlines() if line.endswith("|") and why in line]
+    assert row.startswith("| Cloud or not | clear, cloud | 7 | ")
+    assert f"Cloud or not: not available for {why}" in render_summary(document).splitlines()
+
+
+def test_of_many_reasons_the_most_frequent_are_given():
+    gone = {f"s{i}": f"no file s{i}" for i in range(9)} | {f"t{i}": "the scene lacks B10" for i in range(2)}
+    assert reasons({"unavailable": gone}) == (
+        "2 scenes: the scene lacks B10; 1 scene: no file s0; 1 scene: no file s1; "
+        "7 scenes: other reasons, in results.json"
+    )
+    assert reasons({"unavailable": {}}) == ""
+
+
+def test_masks_of_one_title_are_told_apart_in_markdown(folder):
+    masks = f"fmask={folder / 'three'},raster:fmask={folder / 'three'}"
+    document, _ = evaluate(Request(folder, "pairs", masks, bootstrap=SETTINGS, pictures=0, threads=1))
+    for text in (render_markdown(document), render_summary(document)):
+        assert "| raster:fmask | draft |" in text
+        assert "| Fmask 4 |" not in text
 
 
 def test_kappamask_protocol_scores_fewer_classes_on_all_four(folder):

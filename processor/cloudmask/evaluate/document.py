@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from .. import __version__
 from ..classes import CloudClass
 from .bootstrap import MIN_UNITS, BootstrapSettings
+from .labels import LabelKind
 from .masks.base import MaskSource
 from .numbers import Json
 from .protocols import Protocol
 from .references.registry import REFERENCES, Selection
 from .run import SceneResult
-from .scoring import score_all
+from .scoring import claims_of, score_all
 
 FORMAT = "cloudmask-evaluation/1"
 
@@ -47,7 +48,6 @@ def make_document(
         Time of making; now by default.
     """
     reference = REFERENCES[kind]
-    claims: Mapping[str, frozenset[CloudClass]] = {m.name: m.claims for m in masks}
     return {
         "format": FORMAT,
         "cloudmask": __version__,
@@ -83,15 +83,22 @@ def make_document(
             {
                 "name": m.name,
                 "title": m.title,
-                "claims": [c.key for c in sorted(m.claims)],
+                "claims": [c.key for c in sorted(_claims(m, results))],
                 "setting": m.setting,
                 "scenes": sum(m.name in r.counts for r in results),
                 "unavailable": {r.name: r.reasons[m.name] for r in results if m.name in r.reasons},
             }
             for m in masks
         ],
-        "groups": score_all(results, claims, protocol, settings),
+        "groups": score_all(results, [m.name for m in masks], protocol, settings),
     }
+
+
+def _claims(mask: MaskSource, results: Sequence[SceneResult]) -> frozenset[CloudClass]:
+    """Classes a mask is judged on in one group of scenes or another; what it set out to, if in none."""
+    groups = [[r for r in results if r.kind is kind] for kind in LabelKind]
+    judged = frozenset[CloudClass]().union(*(claims_of(mask.name, group) for group in groups))
+    return judged or mask.claims
 
 
 def to_json(document: Json) -> str:

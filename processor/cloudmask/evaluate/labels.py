@@ -81,5 +81,5 @@ def parse_label_kind(text: str, where: str) -> LabelKind:
         if token.startswith(start):
             return kind
     raise InputError(
-        f"{where}: unknown label kind '{text}'; expected one of {', '.join(k.value for k in LabelKind)}"
+        f"{where}: unknown label kind '{text:.60}'; expected one of {', '.join(k.value for k in LabelKind)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from ..errors import InputError
 from ..grid import Grid
 from ..safe import open_product
 
-_NAME = re.compile(
-    r"^(?P<unit>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<date>\d{8}T\d{6})_N\d{4}_R\d{3}_(?P<tile>T\d{2}[A-Z]{3})_"
+_ANYWHERE = re.compile(
+    r"(?P<unit>S2[A-D])_MSI(?P<level>L1C|L2A)_(?P<date>\d{8}T\d{6})_N\d{4}_R\d{3}_(?P<tile>T\d{2}[A-Z]{3})_"
 )
+_TIME = "%Y%m%dT%H%M%S"
+_NAME = re.compile("^" + _ANYWHERE.pattern)
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class ProductFacts:
     @property
     def sensed(self) -> datetime:
         """Start of sensing, UTC."""
-        return datetime.strptime(self.date, "%Y%m%dT%H%M%S")
+        return datetime.strptime(self.date, _TIME)
 
 
-def product_facts(name: str) -> ProductFacts:
-    """Parse a product's name.
+def product_facts(name: str, where: str | Path) -> ProductFacts:
+    """Parse a product's name, which stands in or belongs to a file `where`.
 
     Raises
     ------
@@ -49,19 +52,32 @@ def product_facts(name: str) -> ProductFacts:
         If it is no Sentinel-2 product name in the form used since December 2016.
     """
     found = _NAME.match(name)
-    if found is None:
-        raise InputError(f"{name}: expected a Sentinel-2 product name such as S2A_MSIL1C_20240120T105341_...")
-    return ProductFacts(parse_level(found["level"]), found["tile"], found["date"])
+    if found is not None and not {"/", "\\", "\0"} & set(name):
+        with suppress(ValueError):  # a 13th month
+            datetime.strptime(found["date"], _TIME)
+            return ProductFacts(parse_level(found["level"]), found["tile"], found["date"])
+    raise InputError(
+        f"{where}: expected a Sentinel-2 product name such as S2A_MSIL1C_20240120T105341_N0510_R051_T31TCJ_"
+        f"20240120T124049, found '{name[:100]}'"
+    )
 
 
-def find_product(folder: Path, name: str) -> Path | None:
-    """Find a product in a folder, as a SAFE folder or zip; also a reprocessed one of the same acquisition."""
+def acquisitions(text: str) -> list[tuple[str, str]]:
+    """Tile and sensing time of every product's name in a text, a file's path for instance."""
+    return [(found["tile"], found["date"]) for found in _ANYWHERE.finditer(text)]
+
+
+def find_product(folder: Path, name: str, *, reprocessed: bool = True) -> Path | None:
+    """Find a product in a folder, as a SAFE folder or zip; by default also a reprocessed one.
+
+    Reprocessed is what has the acquisition in common; of several the last by name is taken.
+    """
     stem = re.sub(r"\.SAFE$", "", name)
     for candidate in (f"{stem}.SAFE", f"{stem}.zip", f"{stem}.SAFE.zip", stem):
         if (folder / candidate).exists():
             return folder / candidate
     found = _NAME.match(stem)
-    if found is None:
+    if found is None or not reprocessed:
         return None
     same = f"{found['unit']}_MSI{found['level']}_{found['date']}_N*_{found['tile']}_*"
     matches = sorted(p for p in folder.glob(same) if p.suffix in (".SAFE", ".zip"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ..classes import CloudClass
 from ..errors import InputError
 from ..metrics import IntArray, confusion
 from .border import near_border
@@ -60,6 +61,8 @@ class SceneResult:
         Labelled pixels.
     counts : mapping of mask name to Counts
         Masks that had something to say.
+    claims : mapping of mask name to frozenset of CloudClass
+        What those masks tell apart here.
     reasons : mapping of mask name to str
         Why the others had not.
     pictures : Pictures or None
@@ -71,6 +74,7 @@ class SceneResult:
     kind: LabelKind
     labelled: int
     counts: Mapping[str, Counts]
+    claims: Mapping[str, frozenset[CloudClass]]
     reasons: Mapping[str, str]
     pictures: Pictures | None = field(default=None, repr=False)
 
@@ -138,6 +142,7 @@ def _one_scene(
     scene: Scene, masks: Sequence[MaskSource], tolerance: float, keep: bool, threads: int
 ) -> SceneResult:
     predicted: dict[str, ClassArray] = {}
+    claims: dict[str, frozenset[CloudClass]] = {}
     reasons: dict[str, str] = {}
     drawn: dict[str, bytes] = {}
     with Pixels(scene, threads) as pixels:
@@ -149,9 +154,9 @@ def _one_scene(
                 log.info("%s: no %s: %s", scene.name, mask.name, reason)
                 continue
             predicted[mask.name] = on_labels(prediction, scene, mask.name)
+            claims[mask.name] = mask.claims if prediction.claims is None else prediction.claims
             if keep:
                 drawn[mask.name] = draw_mask(prediction, scene)
-        claims = {mask.name: mask.claims for mask in masks}
         shown = draw_scene(pixels, predicted, drawn, claims) if keep and predicted else None
     return SceneResult(
         scene.name,
@@ -159,6 +164,7 @@ def _one_scene(
         scene.kind,
         scene.labelled,
         _count(scene, predicted, tolerance),
+        claims,
         reasons,
         shown,
     )

@@ -37,10 +37,6 @@ class Image:
     values: npt.NDArray[np.float32]
     bands: tuple[str, ...]
 
-    def pick(self, bands: tuple[str, ...]) -> npt.NDArray[np.float32]:
-        """Planes of the bands, in their order (all must be there)."""
-        return self.values[[self.bands.index(b) for b in bands]]
-
 
 @dataclass(frozen=True)
 class Points:
@@ -84,6 +80,9 @@ class Scene:
         What scores are broken down by: surface, season, ...
     files : mapping of str to Path
         Masks of other programs that came with the set, by name.
+    folder : str
+        Where it lies in its set, if that has several products of the same name; else empty. Its masks are
+        looked for in a folder of that name.
     """
 
     name: str
@@ -97,6 +96,7 @@ class Scene:
     points: Points | None = None
     breakdown: Mapping[str, str | npt.NDArray[np.str_]] = field(default_factory=lambda: MappingProxyType({}))
     files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    folder: str = ""
 
     def __post_init__(self) -> None:
         if self.points is None and self.labels.shape != self.grid.shape:
@@ -121,10 +121,14 @@ class Prediction:
         Codes of :class:`CloudClass`.
     grid : Grid
         Where they lie; of the scene's ground, at any spacing.
+    claims : frozenset of CloudClass or None
+        What was told apart here, for a mask that takes another model for other scenes; None where it is
+        the same everywhere.
     """
 
     classes: ClassArray
     grid: Grid
+    claims: frozenset[CloudClass] | None = None
 
 
 def on_labels(prediction: Prediction, scene: Scene, mask: str) -> ClassArray:

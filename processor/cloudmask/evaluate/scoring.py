@@ -34,7 +34,7 @@ Pick = Callable[[Counts], IntArray]
 
 def score_all(
     results: Sequence[SceneResult],
-    claims: Mapping[str, frozenset[CloudClass]],
+    masks: Sequence[str],
     protocol: Protocol,
     settings: BootstrapSettings,
 ) -> list[Json]:
@@ -43,8 +43,18 @@ def score_all(
     for kind in LabelKind:
         own = [r for r in results if r.kind is kind]
         if own:
-            blocks.append(_Group(own, kind, claims, protocol, settings).block())
+            blocks.append(_Group(own, kind, masks, protocol, settings).block())
     return blocks
+
+
+def claims_of(mask: str, results: Sequence[SceneResult]) -> frozenset[CloudClass]:
+    """Classes that a mask tells apart on every scene it is scored on; empty if it is on none.
+
+    A mask of ours may take a model of four classes for some scenes and of two for others. Pooled, it can
+    only be judged on what all of them tell apart.
+    """
+    there = [r.claims[mask] for r in results if mask in r.claims]
+    return frozenset.intersection(*there) if there else frozenset()
 
 
 class _Group:
@@ -54,13 +64,14 @@ class _Group:
         self,
         results: Sequence[SceneResult],
         kind: LabelKind,
-        claims: Mapping[str, frozenset[CloudClass]],
+        masks: Sequence[str],
         protocol: Protocol,
         settings: BootstrapSettings,
     ) -> None:
-        self.results, self.kind, self.claims = list(results), kind, claims
+        self.results, self.kind = list(results), kind
         self.protocol, self.settings = protocol, settings
-        self.masks = [m for m in claims if any(m in r.counts for r in results)]
+        self.masks = [m for m in masks if any(m in r.counts for r in results)]
+        self.claims = {m: claims_of(m, results) for m in self.masks}
         self.common = [r for r in results if set(self.masks) <= set(r.counts)]
 
     def block(self) -> Json:

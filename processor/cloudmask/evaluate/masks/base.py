@@ -31,7 +31,7 @@ class MaskSource(Protocol):
     title : str
         For people.
     claims : frozenset of CloudClass
-        What it sets out to tell apart.
+        What it sets out to tell apart; a :class:`Prediction` may say otherwise for its scene.
     setting : str
         Version and settings, for the record.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...errors import InputError
+from ..products import acquisitions
 from ..raster import read_raster
 from ..scene import Prediction, Scene
 from .base import Pixels, Unavailable
@@ -39,8 +40,8 @@ class FileMask:
         self._map = class_map
         self._folder = folder
         self._companion = companion
-        if folder is not None and not folder.is_dir():
-            raise InputError(f"mask '{name}': {folder}: no such folder")
+        self._taken: dict[Path, str] = {}
+        check_folder(name, folder)
 
     @property
     def setting(self) -> str:
@@ -56,7 +57,7 @@ class FileMask:
         Unavailable
             If there is none.
         InputError
-            If there are several, or it cannot be read.
+            If there are several, one fits two scenes, or it cannot be read.
         """
         path = self._find(pixels.scene)
         data, grid = read_raster(path, bands=[1])
@@ -69,40 +70,135 @@ class FileMask:
             raise Unavailable(
                 f"the set brings no '{self._companion}' mask; give a folder: {self._companion}=DIR"
             )
+        root = folder_of(self._folder, scene)
         tried = []
         for pattern in (*self._map.files, "{scene}.tif"):
             filled = _fill(pattern, scene)
             if filled is None:
                 continue
-            found = _masks(self._folder.glob(filled), filled) or _masks(self._folder.rglob(filled), filled)
+            found = _fitting(root.glob(filled), root, pattern, scene)
+            if not found and not scene.folder:
+                found = _fitting(root.rglob(filled), root, pattern, scene)
             if len(found) > 1:
-                listed = ", ".join(p.name for p in found[:3])
+                listed = ", ".join(p.relative_to(self._folder).as_posix() for p in found[:3])
                 raise InputError(
                     f"mask '{self.name}': {len(found)} files in {self._folder} fit {scene.name}: {listed}; "
                     "keep one"
                 )
             if found:
-                return found[0]
+                return self._once(found[0], scene)
             tried.append(filled)
-        raise Unavailable(f"no file like {' or '.join(dict.fromkeys(tried))} in {self._folder.name}")
+        raise Unavailable(
+            f"no file like {' or '.join(dict.fromkeys(tried))} in {_within(self._folder, root)}"
+        )
+
+    def _once(self, path: Path, scene: Scene) -> Path:
+        """A file that no other scene has got: the mask of one would be scored on another's ground."""
+        other = self._taken.setdefault(path, scene.name)
+        if other != scene.name:
+            raise InputError(
+                f"mask '{self.name}': {path}: expected the mask of one scene, found that it fits {other} and "
+                f"{scene.name}; give each its own file, with the scene's whole name in the file's"
+            )
+        return path
 
 
-def _masks(found: Iterable[Path], pattern: str) -> list[Path]:
-    """Files in order, without reference labels unless the pattern asks for them."""
-    return sorted(p for p in found if pattern.endswith(_LABELS) or not p.name.endswith(_LABELS))
+def check_folder(name: str, folder: Path | None) -> None:
+    """Refuse a folder of masks that is not there.
+
+    Raises
+    ------
+    InputError
+        Naming mask and folder.
+    """
+    if folder is not None and not folder.is_dir():
+        found = "expected a folder, found a file" if folder.exists() else "no such folder"
+        raise InputError(f"mask '{name}': {folder}: {found}; give the folder of its files after '='")
+
+
+def folder_of(folder: Path, scene: Scene) -> Path:
+    """Where a scene's files are: below the scene's own folder, if products of one name lie in several.
+
+    Raises
+    ------
+    Unavailable
+        If that folder is not there.
+    """
+    if not scene.folder:
+        return folder
+    root = folder / scene.folder
+    if not root.is_dir():
+        raise Unavailable(
+            f"the set has several products of this name, so what belongs to it is looked for in "
+            f"{_within(folder, root)}, which is not there"
+        )
+    return root
+
+
+def _within(folder: Path, root: Path) -> str:
+    """How a folder at or below the one given by the user is called in a reason."""
+    return (Path(folder.name) / root.relative_to(folder)).as_posix()
+
+
+def _product(scene: Scene) -> str:
+    """Name of a scene's product without ending."""
+    name = re.sub(r"\.SAFE$", "", scene.safe.name if scene.safe is not None else scene.product)
+    return name.removesuffix(".zip").removesuffix(".SAFE")
+
+
+def _fitting(found: Iterable[Path], root: Path, pattern: str, scene: Scene) -> list[Path]:
+    """Of the files that a pattern found those of the scene; the clearest where some are clearer than others.
+
+    A pattern with a star also finds ``s10.tif`` for ``s1``, other patches of a product, and the product
+    whose time of processing is this one's day.
+    """
+    product, own = _product(scene), _last(scene.name)
+    alone = [v for key, v in (("{product}", product), ("{scene}", own)) if key in pattern]
+    if scene.safe is None and scene.name != scene.product:  # a part of a product has files of its own
+        alone.append(own)
+    fitting = []
+    for path in sorted(found):
+        inside = path.relative_to(root).as_posix()
+        labels = path.name.endswith(_LABELS) and not pattern.endswith(_LABELS)
+        if not labels and all(_has(inside, v) for v in alone) and not _of_another(inside, product):
+            fitting.append(path)
+    time = re.search(r"(\d{8})T(\d{6})", product)
+    for clear in (
+        lambda p: scene.safe is None and p.stem == own,
+        lambda p: _has(p.relative_to(root).as_posix(), product),
+        lambda p: time is not None and re.search(f"{time[1]}[T-]{time[2]}", p.name),
+    ):
+        fitting = [p for p in fitting if clear(p)] or fitting
+    return fitting
+
+
+def _has(text: str, name: str) -> bool:
+    """Whether a name stands in a text by itself, not as the beginning or end of a longer one."""
+    return re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text) is not None
+
+
+def _of_another(text: str, product: str) -> bool:
+    """Whether a text names products, and none of the tile and sensing time of this one."""
+    ours = acquisitions(product)
+    theirs = acquisitions(text)
+    return bool(ours and theirs) and not set(ours) & set(theirs)
+
+
+def _last(name: str) -> str:
+    """A scene's name without the folders it may lie in."""
+    return name.rpartition("/")[2]
 
 
 def _fill(pattern: str, scene: Scene) -> str | None:
     """A glob pattern for a scene; None where the scene's name lacks what the pattern needs."""
-    product = re.sub(r"\.SAFE$", "", scene.safe.name if scene.safe is not None else scene.product)
-    product = product.removesuffix(".zip")
+    product = _product(scene)
     tile, date = (
         re.search(r"(?:^|_)T?(\d{2}[A-Z]{3})(?:_|$)", product),
         re.search(r"(\d{8})T?\d{0,6}", product),
     )
     values = {
         "product": product,
-        "scene": scene.name,
+        "scene": _last(scene.name),
         "tile": tile.group(1) if tile else "",
         "date": date.group(1) if date else "",
     }

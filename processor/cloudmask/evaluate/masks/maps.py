@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,9 @@ import numpy.typing as npt
 
 from ...classes import CLASS_MAPS, ClassMap, CloudClass, parse_class
 from ...errors import CloudMaskError, InputError
+from ..references.tables import read_json
+
+_BITS = 63  # of a whole number with a sign
 
 
 @dataclass(frozen=True)
@@ -96,16 +99,26 @@ def parse_class_map(data: Any, where: str) -> MaskMap:
     try:
         codes = _codes(data.get("codes", {}))
         bits = tuple((int(bit), parse_class(str(name))) for bit, name in data.get("bits", []))
+        if not all(0 <= bit < _BITS for bit, _ in bits):
+            raise InputError(f"bits: expected numbers from 0 to {_BITS - 1}, found {[b for b, _ in bits]}")
         otherwise = parse_class(str(data.get("otherwise", "clear")))
         known = {*codes.values(), *(c for _, c in bits), *([otherwise] if bits else [])}
         claims = frozenset(parse_class(str(c)) for c in data.get("claims", [])) or frozenset(
             known - {CloudClass.UNDEFINED, CloudClass.MISSING}
         )
-    except (CloudMaskError, TypeError, ValueError) as error:
+    except (CloudMaskError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where}: {error}") from error
     if not claims <= known:
         absent = ", ".join(c.key for c in sorted(claims - known))
         raise InputError(f"{where}: claims {absent}, which no code stands for")
+    files = data.get("files", [])
+    files = files if isinstance(files, list) else [files]
+    for pattern in files:
+        if not isinstance(pattern, str) or not _usable(pattern):
+            raise InputError(
+                f"{where}: files: expected a list of names such as '{{product}}_mask.tif', below the "
+                f"folder of masks, found {pattern!r:.60}"
+            )
     name = str(data.get("name", Path(where).stem))
     return MaskMap(
         name=name,
@@ -115,7 +128,18 @@ def parse_class_map(data: Any, where: str) -> MaskMap:
         codes=MappingProxyType(codes),
         bits=bits,
         otherwise=otherwise,
-        files=tuple(str(f) for f in data.get("files", ())),
+        files=tuple(files),
+    )
+
+
+def _usable(pattern: str) -> bool:
+    """Whether a file name pattern can be looked for below a folder."""
+    parts = PurePosixPath(pattern).parts
+    return (
+        bool(parts)
+        and not {"/", ".."} & set(parts)
+        and "\0" not in pattern
+        and not any("**" in part and part != "**" for part in parts)
     )
 
 
@@ -147,10 +171,7 @@ def find_class_map(name: str) -> MaskMap:
         return class_maps()[name]
     path = Path(name)
     if path.suffix == ".json":
-        try:
-            return parse_class_map(json.loads(path.read_text("utf-8")), str(path))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read as a class map: {error}") from error
+        return parse_class_map(read_json(path, "a class map"), str(path))
     raise InputError(
         f"no class map '{name}'; expected one of {', '.join(class_maps())}, or a .json file with one"
     )

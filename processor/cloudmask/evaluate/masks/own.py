@@ -52,10 +52,8 @@ class OwnMask:
 
     @property
     def claims(self) -> frozenset[CloudClass]:
-        """Classes of the models that ran, or of all four before any did."""
-        if not self._loaded:
-            return frozenset(SURFACE_CLASSES)
-        return frozenset.union(*(frozenset(m.card.classes) for m in self._loaded.values()))
+        """All four; every prediction says what its own model tells apart."""
+        return frozenset(SURFACE_CLASSES)
 
     @property
     def setting(self) -> str:
@@ -70,7 +68,7 @@ class OwnMask:
         self._used[model.card.name] = model.card.version
         out = pixels.scene.grid.gsd if pixels.scene.image is not None else None
         mask = predict(source, model, self._options, out_gsd=out)
-        return Prediction(mask.classes, mask.grid)
+        return Prediction(mask.classes, mask.grid, frozenset(model.card.classes))
 
     def _get(self, pixels: Pixels) -> Model:
         key = (pixels.level, pixels.source.bands)

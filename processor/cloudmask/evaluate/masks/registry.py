@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ...bands import RESOLUTIONS
 from ...errors import UsageError
 from .base import MaskSource
 from .files import FileMask
@@ -61,11 +62,13 @@ def _make(spec: str, threads: int, device: str) -> MaskSource:
     where = Path(folder).expanduser() if folder else None
     name = spec.split("=")[0]
     takes = {"cloudmask": "ag", "ukis-csmask": "g", "s2cloudless": "g", "raster": "af"}.get(kind, "f")
-    given = ("a" if argument else "") + ("g" if gsd else "") + ("f" if folder else "")
+    given = ("a" if argument else "") + ("g" if gsd is not None else "") + ("f" if folder else "")
     if kind not in mask_names():
         raise UsageError(f"--masks: unknown mask '{kind}'; expected one of {', '.join(mask_names())}")
     if not set(given) <= set(takes):
         raise UsageError(f"--masks: '{spec}': {kind} does not take that; see 'cloudmask evaluate --help'")
+    if gsd is not None:
+        _check_spacing(gsd, kind, spec)
     if kind == "cloudmask":
         if argument and argument.endswith(".onnx"):  # a report names the file, not where it lies
             name = name.replace(argument, Path(argument).stem)
@@ -86,3 +89,12 @@ def _make(spec: str, threads: int, device: str) -> MaskSource:
         class_map = find_class_map(argument)
         return FileMask(name if not argument.endswith(".json") else class_map.name, class_map, where, "")
     return FileMask(name, find_class_map(kind), where, kind)
+
+
+def _check_spacing(gsd: float, kind: str, spec: str) -> None:
+    """Refuse a spacing that cannot be run at, rather than run at another."""
+    if kind == "cloudmask" and gsd not in RESOLUTIONS:
+        allowed = ", ".join(str(r) for r in RESOLUTIONS)
+        raise UsageError(f"--masks: '{spec}': expected one of {allowed} metres after '@', found {gsd:g}")
+    if gsd <= 0:
+        raise UsageError(f"--masks: '{spec}': expected metres above 0 after '@', found {gsd:g}")

@@ -20,7 +20,7 @@ from ..products import find_product, product_facts
 from ..raster import read_raster
 from ..scene import Prediction, Scene
 from .base import Pixels, Unavailable
-from .files import FileMask
+from .files import FileMask, check_folder, folder_of
 from .maps import find_class_map
 
 _SCL = re.compile(r"_SCL_20m\.jp2$|SCL_L2A_.*_20m\.jp2$")
@@ -71,7 +71,7 @@ class Sen2CorMask:
         if self._folder is None:
             return None
         name = scene.safe.name if scene.safe is not None else scene.product
-        return find_product(self._folder, re.sub(r"MSIL1C", "MSIL2A", name))
+        return find_product(folder_of(self._folder, scene), re.sub(r"MSIL1C", "MSIL2A", name))
 
 
 class EsaL1cMask:
@@ -94,6 +94,7 @@ class EsaL1cMask:
     )
 
     def __init__(self, name: str, folder: Path | None) -> None:
+        check_folder(name, folder)
         self.name = name
         self._folder = folder
 
@@ -101,10 +102,10 @@ class EsaL1cMask:
         """Read the mask of the scene's product."""
         product = pixels.scene.safe
         if product is None and self._folder is not None:
-            product = find_product(self._folder, pixels.scene.product)
+            product = find_product(folder_of(self._folder, pixels.scene), pixels.scene.product)
         if product is None:
             raise Unavailable("the scene has no L1C product; give their folder: esa-l1c=DIR")
-        if product_facts(product.name).level != "L1C":
+        if product_facts(product.name, product).level != "L1C":
             raise Unavailable(f"{product.name} is no L1C product")
         files = open_files(product)
         try:

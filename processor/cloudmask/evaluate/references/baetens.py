@@ -32,7 +32,7 @@ def read(path: Path, selection: Selection) -> Iterator[Scene]:
         raise InputError(f"{path}: no scene folders with {_MAP} found")
     for folder in spread(folders, selection.limit):
         codes, grid = read_raster(folder / _MAP, bands=[1])
-        facts = product_facts(folder.name)
+        facts = product_facts(folder.name, folder)
         name = folder.name.removesuffix(".SAFE")
         yield Scene(
             name=name,

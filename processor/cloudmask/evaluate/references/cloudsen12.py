@@ -9,12 +9,12 @@ older ML-STAC files (``test/test_509_high.mlstac``): image and label as bands of
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 
 from ...bands import BAND_NAMES, LEVEL_BANDS, Level
@@ -26,10 +26,12 @@ from ..raster import read_raster
 from ..scene import ClassArray, Image, Scene
 from .mlstac import part_of, read_mlstac
 from .registry import Selection, spread
+from .tables import Row, read_table
 from .taco import Sample, read_taco
 
 _SCALE = 10000.0
 _PADDING = 99
+_LARGEST = 1e5  # pixels a side
 # In the metadata table of 2022 the column 'test' is 1 for test patches; later copies have 0 train,
 # 1 validation, 2 test.
 _SPLITS_TWO: Mapping[str, str] = {"0": "train", "1": "test"}
@@ -71,7 +73,7 @@ def read(path: Path, selection: Selection) -> Iterator[Scene]:
         yield _geotiff(label, (rows or {}).get((label.parents[2].name, label.parents[1].name), {}), selection)
 
 
-def _metadata(root: Path, split: str) -> dict[tuple[str, str], dict[str, str]] | None:
+def _metadata(root: Path, split: str) -> dict[tuple[str, str], Row] | None:
     """Rows of the split's high-quality patches, None if all are wanted and there is no table."""
     tables = sorted(root.glob("**/cloudsen12_metadata.csv"))
     if not tables:
@@ -81,20 +83,20 @@ def _metadata(root: Path, split: str) -> dict[tuple[str, str], dict[str, str]] |
             f"{root}: cloudsen12_metadata.csv, which holds the official split, is not there; "
             "get it with the set, or use --split all"
         )
-    with tables[0].open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    absent = [c for c in ("roi_id", "s2_id_gee", "test") if not rows or c not in rows[0]]
-    if absent:
-        raise InputError(f"{tables[0]}: lacks the columns {', '.join(absent)}")
-    codes = _SPLITS_THREE if any(r["test"] == "2" for r in rows) else _SPLITS_TWO
-    return {
-        (r["roi_id"], r["s2_id_gee"]): r
-        for r in rows
-        if r.get("label_type", "high") == "high" and split in ("all", codes.get(r["test"], ""))
-    }
+    table = read_table(tables[0], ("roi_id", "s2_id_gee", "test"))
+    # Written by way of floating point, as columns with gaps are, a 1 is 1.0.
+    rows = [(line, row, row["test"].strip().removesuffix(".0")) for line, row in table]
+    codes = _SPLITS_THREE if any(test == "2" for _, _, test in rows) else _SPLITS_TWO
+    high = [r for r in rows if r[1].get("label_type", "high") == "high"]
+    for line, _, test in high:
+        if test not in codes and split != "all":
+            raise InputError(
+                f"{tables[0]}, line {line}: column test: expected {', '.join(codes)}, found '{test[:40]}'"
+            )
+    return {(r["roi_id"], r["s2_id_gee"]): r for _, r, test in high if split in ("all", codes[test])}
 
 
-def _decode(codes: ClassArray, where: str) -> ClassArray:
+def _decode(codes: npt.NDArray[np.generic], where: str) -> ClassArray:
     try:
         return CLOUDSEN12.decode(codes)
     except CloudMaskError as error:
@@ -116,18 +118,20 @@ def _geotiff(label: Path, row: Mapping[str, str], selection: Selection) -> Scene
         labels=_decode(codes[0], str(label)),
         level=level,
         grid=grid,
-        image=partial(_image, image, level),
+        image=partial(_image, image, level, grid.shape),
         breakdown=breakdown,
         files={k: label.with_name(v) for k, v in _COMPANIONS.items() if label.with_name(v).exists()},
     )
 
 
-def _image(path: Path | str, level: Level) -> Image:
+def _image(path: Path | str, level: Level, shape: tuple[int, ...]) -> Image:
     """Bands in the set's order; L2A files have AOT, WVP and true colour after them."""
     names = LEVEL_BANDS[level] if level == "L2A" else BAND_NAMES
     data, _ = read_raster(path)
     if data.shape[0] < len(names):
         raise InputError(f"{path}: expected at least {len(names)} bands for {level}, found {data.shape[0]}")
+    if data.shape[1:] != shape:
+        raise InputError(f"{path}: labels of {shape} do not fit an image of {data.shape[1:]}")
     dn = data[: len(names)]
     values = dn.astype(np.float32) / np.float32(_SCALE)
     values[:, (dn == 0).all(axis=0)] = np.nan
@@ -166,9 +170,13 @@ def _taco_scene(file: Path, sample: Sample, name: str) -> Scene:
             f"{file}: sample {sample.name}: expected an image and a label, found {len(sample.items)} item"
         )
     real = sample.facts.get("real_proj_shape")
+    if real is not None and (not isinstance(real, (int, float)) or not 0 < real < _LARGEST):
+        raise InputError(
+            f"{file}: sample {sample.name}: expected real_proj_shape in pixels, found {real!r:.40}"
+        )
     return _padded_scene(
         name,
-        str(sample.facts.get("roi_id", sample.name)),
+        str(sample.facts.get("roi_id") or sample.name),
         sample.items,
         None if real is None else int(real),
         level,
@@ -187,7 +195,7 @@ def _padded_scene(
 ) -> Scene:
     """Scene of CloudSEN12+: GDAL paths of image and label, the label's band, pixels a side before padding."""
     codes, grid = read_raster(items[1], bands=[band])
-    labels = codes[0].astype(np.uint8)
+    labels = codes[0]  # as it is stored: cut to a byte, code 256 would be a clear one
     pad = 0 if real is None else labels.shape[0] - real
     if pad > 0:  # zeros on the left and at the bottom would read as clear
         labels[labels.shape[0] - pad :] = _PADDING
@@ -199,7 +207,7 @@ def _padded_scene(
         labels=_decode(labels, f"{file}: {name}"),
         level=level,
         grid=Grid(grid.crs, grid.left, grid.top, 10.0, grid.pixel_size, *labels.shape),
-        image=partial(_image, items[0], level),
+        image=partial(_image, items[0], level, labels.shape),
     )
 
 
@@ -217,8 +225,11 @@ def _from_mlstac(files: list[Path], selection: Selection) -> Iterator[Scene]:
 
 
 def _label_band(place: str, file: Path) -> int:
-    with rasterio.open(place) as raster:
-        count = int(raster.count)
+    try:
+        with rasterio.open(place) as raster:
+            count = int(raster.count)
+    except rasterio.errors.RasterioError as error:
+        raise InputError(f"{file}: an image in it cannot be read: {error}") from error
     if count == len(BAND_NAMES) + 1:
         return count
     raise InputError(

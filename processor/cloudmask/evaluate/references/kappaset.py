@@ -7,14 +7,16 @@ testing is said by lists of file names, or by sub-folders.
 
 from __future__ import annotations
 
-import json
+import importlib
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...bands import BAND_NAMES, Level
 from ...classes import KAPPASET
@@ -23,10 +25,12 @@ from ...grid import Grid
 from ..labels import LabelKind
 from ..scene import Image, Scene
 from .registry import Selection, spread
+from .tables import read_json, read_text
 
 _WORDS = {"test": ("test",), "val": ("val",), "train": ("train",)}
 _DN_FULL = 65535.0  # cm-vsm stores 16-bit pixels as shares of full scale
 _QUANTIFICATION = 10000.0
+_LARGEST = 10980  # pixels a side of a whole tile; what a damaged file says may not fit into memory
 _OFFSET_SINCE, _OFFSET = "20220125", -1000.0  # processing baseline 04.00, product definition 14.9
 
 
@@ -69,14 +73,10 @@ def _split(root: Path, files: list[Path], split: str) -> list[Path]:
 
 def _listed(path: Path) -> set[str]:
     """File names without folder and ending that a list holds, whatever else is in it."""
-    text = path.read_text("utf-8")
     if path.suffix.lower() == ".json":
-        try:
-            tokens = _strings(json.loads(text))
-        except ValueError as error:
-            raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+        tokens = _strings(read_json(path, "a list of file names"))
     else:
-        tokens = re.split(r"[\s,;]+", text)
+        tokens = re.split(r"[\s,;]+", read_text(path))
     names = (re.split(r"[/\\]", t.strip().strip("\"'"))[-1] for t in tokens)
     return {n.removesuffix(".nc") for n in names if n}
 
@@ -88,29 +88,52 @@ def _strings(data: Any) -> list[str]:
     return [s for part in parts for s in _strings(part)]
 
 
-def _open(path: Path) -> Any:
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    """An open file; what HDF5 says of it, or of a variable read from it, names the file.
+
+    It is read as the HDF5 that NetCDF-4 is: h5netcdf asks for dimensions that nothing here needs.
+    """
     try:
-        import h5netcdf
+        h5py = importlib.import_module("h5py")
     except ImportError as error:
         raise InputError(
-            f"{path}: reading NetCDF needs h5netcdf: pip install '.[evaluate]' in this project's folder"
+            f"{path}: reading NetCDF needs h5py: pip install '.[evaluate]' in this project's folder"
         ) from error
     try:
-        return h5netcdf.File(path, "r")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as NetCDF-4: {error}") from error
+        with h5py.File(path, "r") as data:
+            yield data
+    except CloudMaskError:
+        raise
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        said = str(error).strip("\"'")
+        raise InputError(f"{path}: cannot be read as NetCDF-4: {said}; get the file again") from error
+
+
+def _variable(data: Any, name: str, path: Path) -> npt.NDArray[np.generic]:
+    """A variable's values (rows, cols)."""
+    stored = data[name]
+    shape = tuple(n for n in getattr(stored, "shape", None) or () if n != 1)
+    kind = getattr(getattr(stored, "dtype", None), "kind", "")
+    if len(shape) != 2 or max(shape) > _LARGEST or not min(shape) or kind not in "iuf":
+        found = f"{stored.dtype} of {stored.shape}" if kind else "something else"
+        raise InputError(
+            f"{path}: variable {name}: expected numbers (rows, cols), at most {_LARGEST} a side, "
+            f"found {found}"
+        )
+    return np.asarray(stored[...]).reshape(shape)
 
 
 def _scene(path: Path, selection: Selection) -> Scene:
     with _open(path) as data:
-        present = tuple(b for b in BAND_NAMES if b in data.variables)
-        if "Label" not in data.variables or not present:
+        present = tuple(b for b in BAND_NAMES if b in data)
+        if "Label" not in data or not present:
             raise InputError(
-                f"{path}: expected variables Label and B02, B03, ..., found {', '.join(data.variables)}"
+                f"{path}: expected variables Label and B02, B03, ..., found {', '.join(data) or 'none'}"
             )
-        codes = np.asarray(data.variables["Label"][...])
+        codes = _variable(data, "Label", path)
     try:
-        labels = KAPPASET.decode(codes.squeeze())
+        labels = KAPPASET.decode(codes)
     except CloudMaskError as error:
         raise InputError(f"{path}: {error}") from error
     level: Level = "L1C" if "B10" in present else "L2A"
@@ -123,7 +146,11 @@ def _scene(path: Path, selection: Selection) -> Scene:
         level=level,
         grid=Grid(None, 0.0, 0.0, 10.0, 10.0, *labels.shape),
         image=partial(
-            _image, path, present, _offset(path.stem) if selection.offset is None else selection.offset
+            _image,
+            path,
+            present,
+            _offset(path.stem) if selection.offset is None else selection.offset,
+            labels.shape,
         ),
     )
 
@@ -134,15 +161,16 @@ def _offset(name: str) -> float:
     return _OFFSET if date is not None and date.group(1) >= _OFFSET_SINCE else 0.0
 
 
-def _image(path: Path, bands: tuple[str, ...], offset: float) -> Image:
+def _image(path: Path, bands: tuple[str, ...], offset: float, shape: tuple[int, ...]) -> Image:
     planes = []
     with _open(path) as data:
         for band in bands:
-            stored = np.asarray(data.variables[band][...]).squeeze()
+            stored = _variable(data, band, path)
             dn = stored.astype(np.float32) * np.float32(_DN_FULL if stored.dtype.kind == "f" else 1)
             planes.append(
                 np.where(dn > 0, (dn + np.float32(offset)) / np.float32(_QUANTIFICATION), np.float32(np.nan))
             )
-    if len({p.shape for p in planes}) != 1:
-        raise InputError(f"{path}: bands of different sizes: {sorted({p.shape for p in planes})}")
+    if {p.shape for p in planes} != {shape}:
+        found = ", ".join(str(s) for s in sorted({p.shape for p in planes}))
+        raise InputError(f"{path}: expected bands of the label's size {shape}, found {found}")
     return Image(np.stack(planes), bands)

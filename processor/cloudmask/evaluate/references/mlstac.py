@@ -67,7 +67,7 @@ def read_mlstac(path: Path) -> dict[str, str]:
         try:
             table = json.loads(stream.read(length))
             places = {str(name): (int(begin), int(count)) for name, (begin, count) in table.items()}
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"{path}: expected a table of names with first byte and length, found: {error}"
             ) from error

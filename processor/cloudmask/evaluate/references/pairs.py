@@ -12,11 +12,11 @@ GeoTIFF: ``NAME.tif`` with one band a Sentinel-2 band (names in the band descrip
 
 from __future__ import annotations
 
-import json
+import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from ..masks.maps import find_class_map
 from ..raster import read_raster
 from ..scene import Image, Scene
 from .registry import Selection, spread
+from .tables import read_json
 
 _PAIRS = ClassMap(
     name="pairs",
@@ -74,11 +75,19 @@ def read(path: Path, selection: Selection) -> Iterator[Scene]:
 def _manifest(path: Path) -> Mapping[str, Mapping[str, Any]]:
     if not path.exists():
         return {}
-    try:
-        entries = json.loads(path.read_text("utf-8"))
-        return {entry["file"]: entry for entry in entries}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected a JSON list of objects with 'file': {error}") from error
+    expected = "a JSON list of objects with 'file'"
+    entries = read_json(path, expected)
+    out = {}
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+            raise InputError(f"{path}: expected {expected}, found {entry!r:.80}")
+        if not isinstance(entry.get("label_counts") or {}, dict):
+            raise InputError(
+                f"{path}: {entry['file']}: label_counts: expected an object of numbers of pixels, found "
+                f"{entry['label_counts']!r:.60}"
+            )
+        out[entry["file"]] = entry
+    return out
 
 
 def _has_labels(path: Path) -> bool:
@@ -95,16 +104,19 @@ def _load(path: Path) -> Iterator[Any]:
             yield data
     except CloudMaskError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as .npz: {error}") from error
 
 
 def _fact(name: str, entry: Mapping[str, Any], data: Mapping[str, Any], given: object, path: Path) -> str:
     """Take a property from the manifest, the file or the command line, in this order."""
-    if entry.get(name) is not None:
-        return str(entry[name])
-    if name in data:
-        return str(np.asarray(data[name]).item())
+    for found in (entry.get(name), data.get(name)):
+        if found is None:
+            continue
+        value = found.item() if isinstance(found, np.ndarray) and found.size == 1 else found
+        if not isinstance(value, (str, int, float)) or not str(value).strip():
+            raise InputError(f"{path}: '{name}': expected text or a number, found {value!r:.60}")
+        return str(value)
     if given is not None:
         return str(given.value if isinstance(given, LabelKind) else given)
     option = {"label_kind": "--labels", "level": "--level"}.get(name, name)
@@ -112,34 +124,46 @@ def _fact(name: str, entry: Mapping[str, Any], data: Mapping[str, Any], given: o
 
 
 def _number(text: str, path: Path) -> float:
-    found = re.search(r"\d+(\.\d+)?", text)
-    if found is None:
-        raise InputError(f"{path}: expected a spacing in metres, found '{text}'")
-    return float(found.group())
+    found = re.search(r"(?<![-\w.])(\d+(?:\.\d+)?)(?![\d.]|[eE][-+]?\d)", text)  # "~10 (EPSG:4326)" is in use
+    if found is None or not 0 < float(found[1]) < math.inf:
+        raise InputError(f"{path}: 'gsd_m': expected a spacing in metres above 0, found '{text:.40}'")
+    return float(found[1])
 
 
-def _level(text: str) -> Level:
-    return parse_level(text.split()[0].strip("(,;"))
+def _level(text: str, path: Path) -> Level:
+    try:
+        return parse_level(text.split()[0].strip("(,;"))
+    except CloudMaskError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _bands(names: Iterable[object], path: Path) -> tuple[str, ...]:
+    try:
+        return parse_bands(str(n) for n in names)
+    except CloudMaskError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _npz(path: Path, entry: Mapping[str, Any], selection: Selection) -> Iterator[Scene]:
     with _load(path) as data:
         if "x" not in data.files or "bands" not in data.files:
             raise InputError(f"{path}: expected arrays x, y and bands, found {', '.join(data.files)}")
-        labels, shape = np.asarray(data["y"]), _shape(path)
+        labels, (shape, dtype) = np.asarray(data["y"]), _header(path)
         facts = {name: data[name] for name in data.files if name not in ("x", "y", "clear")}
     kind = parse_label_kind(_fact("label_kind", entry, facts, selection.labels, path), str(path))
-    level = _level(_fact("level", entry, facts, selection.level, path))
+    level = _level(_fact("level", entry, facts, selection.level, path), path)
     gsd = _number(_fact("gsd_m", entry, {"gsd_m": facts.get("gsd", 10)}, None, path), path)
     if selection.level is not None and level != selection.level:
         return
-    if (labels == 0).sum() == (labels != 255).sum() and _whole_scenes_clear(entry):
-        kind = LabelKind.CLEAR
     try:
-        bands = parse_bands(str(b) for b in facts["bands"])
         classes = _PAIRS.decode(labels)
     except CloudMaskError as error:
         raise InputError(f"{path}: {error}") from error
+    if (labels == 0).sum() == (labels != 255).sum() and _whole_scenes_clear(entry):
+        kind = LabelKind.CLEAR
+    bands = _bands(np.atleast_1d(facts["bands"]).ravel(), path)
+    if dtype.kind not in "iuf":
+        raise InputError(f"{path}: expected x of floats or whole numbers, found {dtype}")
     if shape[-1] != len(bands):
         raise InputError(f"{path}: expected {len(bands)} bands as named, found an image of {shape}")
     stack = len(shape) == 4
@@ -164,19 +188,19 @@ def _whole_scenes_clear(entry: Mapping[str, Any]) -> bool:
     return bool(counts.get("clear")) and not any(counts.get(k) for k in ("shadow", "thin", "cloud"))
 
 
-def _shape(path: Path) -> tuple[int, ...]:
-    """Shape of ``x`` from its header, without reading the pixels."""
+def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of ``x`` from its header, without reading the pixels."""
     with zipfile.ZipFile(path) as archive, archive.open("x.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = (
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
-        shape: tuple[int, ...] = read_header(member)[0]
+        shape, _, dtype = read_header(member)
     if len(shape) not in (3, 4):
         raise InputError(
             f"{path}: expected x of (rows, cols, bands) or (n, rows, cols, bands), found {shape}"
         )
-    return shape
+    return shape, dtype
 
 
 def _npz_image(path: Path, index: int | None, bands: tuple[str, ...]) -> Image:
@@ -194,7 +218,7 @@ def _tiff(path: Path, entry: Mapping[str, Any], selection: Selection) -> Scene:
     codes, grid = read_raster(label_file, bands=[1])
     class_map = find_class_map(selection.classes or "cloudmask")
     kind = parse_label_kind(_fact("label_kind", entry, {}, selection.labels, path), str(path))
-    level = _level(_fact("level", entry, {}, selection.level, path))
+    level = _level(_fact("level", entry, {}, selection.level, path), path)
     try:
         with rasterio.open(path) as source:
             shape, names = (source.height, source.width), source.descriptions
@@ -211,7 +235,7 @@ def _tiff(path: Path, entry: Mapping[str, Any], selection: Selection) -> Scene:
         labels=class_map.decode(codes[0], str(label_file)),
         level=level,
         grid=grid,
-        image=partial(_tiff_image, path, parse_bands(names)),
+        image=partial(_tiff_image, path, _bands(names, path)),
     )
 
 

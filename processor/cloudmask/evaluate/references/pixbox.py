@@ -8,7 +8,6 @@ and cloud borders are not scored.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections import defaultdict
@@ -28,6 +27,7 @@ from ..products import find_product, label_grid, product_facts
 from ..scene import Points, Scene
 from ..sun import elevation_bin, sun_elevation
 from .registry import Selection, spread
+from .tables import Row, number, read_json, read_table, whole
 
 _C = CloudClass
 CLOUD_CLASSES: Mapping[int, CloudClass] = {
@@ -71,6 +71,8 @@ def read(path: Path, selection: Selection) -> Iterator[Scene]:
         )
     names = _names(table)
     scenes = _by_scene(table)
+    if not scenes:
+        raise InputError(f"{table}: expected labelled pixels, found the head of a table and no rows")
     found = {name: find_product(selection.products, name) for name in scenes}
     there = [Path(name) for name, product in found.items() if product is not None]
     if not there:
@@ -98,13 +100,12 @@ def _names(table: Path) -> dict[str, dict[str, str]]:
     names: dict[str, dict[str, str]] = {k: dict(v) for k, v in _package_data()["names"].items()}
     own = table.with_name("pixbox_names.json")
     if own.exists():
-        try:
-            for column, values in json.loads(own.read_text("utf-8")).items():
-                names.setdefault(column, {}).update(values)
-        except (ValueError, AttributeError) as error:
-            raise InputError(
-                f"{own}: expected a JSON object of objects, column to code to name: {error}"
-            ) from error
+        expected = "a JSON object of objects, column to code to name"
+        given = read_json(own, expected)
+        for column, values in given.items() if isinstance(given, dict) else [("", given)]:
+            if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+                raise InputError(f"{own}: expected {expected}, found {values!r:.60} under '{column:.40}'")
+            names.setdefault(column, {}).update(values)
     return names
 
 
@@ -113,38 +114,38 @@ def _package_data() -> Any:
     return json.loads(resources.files("cloudmask.evaluate").joinpath("data/pixbox.json").read_text("utf-8"))
 
 
-def _by_scene(table: Path) -> dict[str, list[dict[str, str]]]:
+def _by_scene(table: Path) -> dict[str, list[tuple[str, Row]]]:
+    """By product, each pixel's row and where it is."""
     products: Mapping[str, str] = _package_data()["products"]
-    out: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with table.open(newline="", encoding="utf-8") as stream:
-        sample = stream.readline()
-        stream.seek(0)
-        rows = csv.DictReader(stream, delimiter=";" if ";" in sample else ",")
-        columns = rows.fieldnames or []
-        absent = [c for c in _NEEDED if c not in columns]
-        if absent or not {"SCENE", "PRODUCT_ID"} & set(columns):
-            raise InputError(
-                f"{table}: expected the columns {', '.join(_NEEDED)} and SCENE or PRODUCT_ID, "
-                f"lacking {', '.join(absent) or 'SCENE and PRODUCT_ID'}"
-            )
-        for number, row in enumerate(rows, start=2):
-            scene = row.get("SCENE") or products.get(row.get("PRODUCT_ID", ""), "")
-            if not scene:
-                raise InputError(f"{table}, line {number}: unknown PRODUCT_ID {row.get('PRODUCT_ID')}")
-            out[re.sub(r"\.SAFE$", "", scene)].append(row)
+    out: dict[str, list[tuple[str, Row]]] = defaultdict(list)
+    for line, row in read_table(table, _NEEDED):
+        where = f"{table}, line {line}"
+        if not {"SCENE", "PRODUCT_ID"} & set(row):
+            raise InputError(f"{table}: expected a column SCENE or PRODUCT_ID, found neither")
+        scene = row.get("SCENE") or products.get(row.get("PRODUCT_ID", ""), "")
+        if not scene:
+            raise InputError(f"{where}: unknown PRODUCT_ID '{row.get('PRODUCT_ID', '')[:40]}'")
+        name = re.sub(r"\.SAFE$", "", scene)
+        product_facts(name, f"{where}: column SCENE")
+        out[name].append((where, row))
     return dict(out)
 
 
 def _scene(
-    name: str, rows: list[dict[str, str]], product: Path, names: dict[str, dict[str, str]], table: Path
+    name: str,
+    places: list[tuple[str, Row]],
+    product: Path,
+    names: dict[str, dict[str, str]],
+    table: Path,
 ) -> Scene:
-    def column(key: str) -> npt.NDArray[np.float64]:
-        try:
-            return np.array([float(row[key]) for row in rows])
-        except ValueError as error:
-            raise InputError(f"{table}: {name}: column {key}: {error}") from error
+    def column(key: str) -> npt.NDArray[np.int64]:
+        return np.array([whole(row, key, where) for where, row in places], np.int64)
 
-    cloud, shadow = column("CLOUD_CHARACTERISTICS_ID").astype(int), column("SHADOW_ID").astype(int)
+    def place(key: str) -> npt.NDArray[np.float64]:
+        return np.array([number(row, key, where) for where, row in places])
+
+    rows = [row for _, row in places]
+    cloud, shadow = column("CLOUD_CHARACTERISTICS_ID"), column("SHADOW_ID")
     strange = sorted(set(cloud.tolist()) - set(CLOUD_CLASSES))
     if strange:
         raise InputError(f"{table}: {name}: unknown CLOUD_CHARACTERISTICS_ID {strange}; known are 0 to 12")
@@ -153,16 +154,16 @@ def _scene(
     labels[(shadow == CLOUD_SHADOW) & np.isin(labels, (int(_C.CLEAR), int(_C.UNDEFINED)))] = int(
         _C.CLOUD_SHADOW
     )
-    facts = product_facts(name)
+    facts = product_facts(name, table)
     grid = label_grid(product)
-    points = Points(column("PIXEL_Y").astype(np.int64), column("PIXEL_X").astype(np.int64))
+    points = Points(column("PIXEL_Y"), column("PIXEL_X"))
     outside = (points.rows >= grid.rows) | (points.cols >= grid.cols) | (points.rows < 0) | (points.cols < 0)
     if outside.any():
         raise InputError(
             f"{table}: {name}: {int(outside.sum())} pixels lie outside the product's "
             f"{grid.rows} x {grid.cols} at {grid.gsd:g} m; is {product} the full product?"
         )
-    sun = sun_elevation(facts.sensed, column("LATITUDE"), column("LONGITUDE"))
+    sun = sun_elevation(facts.sensed, place("LATITUDE"), place("LONGITUDE"))
     breakdown: dict[str, str | npt.NDArray[np.str_]] = {"sun": elevation_bin(sun)}
     for title, key in BREAKDOWNS.items():
         if key in rows[0]:

@@ -175,7 +175,7 @@ def open_reference(path: Path, kind: str, selection: Selection) -> list[Scene]:
     UsageError
         For an unknown kind.
     InputError
-        If the set is not there, unreadable, or without a single labelled pixel.
+        If the set or the folder of products is not there, unreadable, or without a single labelled pixel.
     """
     if kind not in REFERENCES:
         raise UsageError(f"unknown reference kind '{kind}'; expected one of {', '.join(REFERENCES)}")
@@ -185,6 +185,10 @@ def open_reference(path: Path, kind: str, selection: Selection) -> list[Scene]:
             reference = REFERENCES[kind]
             where = f"; get it from {reference.source}" if reference.source else ""
             raise InputError(f"{path}: no such file or folder{where}")
+        if selection.products is not None and not selection.products.is_dir():
+            raise InputError(
+                f"{selection.products}: no such folder; --products takes a folder of SAFE products"
+            )
         reader: Reader = importlib.import_module(f".{REFERENCES[kind].module}", __package__)
         scenes = list(reader.read(path, selection))
     if not scenes:

@@ -5,6 +5,7 @@ A folder, or folders in it, with products and, for each, ``<product>_truth.tif``
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,19 +27,22 @@ def read(path: Path, selection: Selection) -> Iterator[Scene]:
         raise InputError(
             f"{path}: no <product>{_SUFFIX}.tif found; make some with 'cloudmask simulate {path}'"
         )
+    alike = Counter(t.name for t in truths)  # products of all seeds share one name
     for truth in spread(truths, selection.limit):
         name = truth.stem.removesuffix(_SUFFIX)
-        product = find_product(truth.parent, name)
+        product = find_product(truth.parent, name, reprocessed=False)
         if product is None:
             raise InputError(f"{truth}: its product {name}.SAFE is not beside it")
         codes, grid = read_raster(truth, bands=[1])
-        unique = str(truth.parent.relative_to(path) / name)  # seeds share one product name
+        folder = truth.parent.relative_to(path)
+        unique = (folder / name).as_posix()
         yield Scene(
             name=unique,
             product=unique,
             kind=LabelKind.SIMULATED,
             labels=find_class_map("cloudmask").decode(codes[0], str(truth)),
-            level=product_facts(name).level,
+            level=product_facts(name, truth).level,
             grid=grid,
             safe=product,
+            folder=folder.as_posix() if alike[truth.name] > 1 else "",
         )

@@ -29,6 +29,7 @@ from .words import (
     absent_note,
     class_title,
     count,
+    reasons,
     reference_title,
     scenes,
 )
@@ -167,9 +168,8 @@ def _how(document: Json, look: Look) -> str:
     reference, protocol, boot = document["reference"], document["protocol"], document["bootstrap"]
     lines = []
     for mask in document["masks"]:
-        gone = list(mask["unavailable"].values())
-        why = "; ".join(f"{scenes(gone.count(reason))}: {reason}" for reason in sorted(set(gone)))
-        texts = [", ".join(class_title(c) for c in mask["claims"]), why or DASH, mask["setting"]]
+        claimed = ", ".join(class_title(c) for c in mask["claims"])
+        texts = [claimed, reasons(mask) or DASH, mask["setting"]]
         claims, absent, setting = (cell(escape(t), "text") for t in texts)
         lines.append(f"{look.cell(mask['name'])}{claims}{cell(str(mask['scenes']))}{absent}{setting}")
     heads = ["Mask", "< Claims", "Scenes", "< Not available", "< Version and settings"]

@@ -17,8 +17,10 @@ from .words import (
     count,
     headline_metric,
     interval,
+    mask_titles,
     percent,
     pick,
+    reasons,
     reference_title,
     scenes,
 )
@@ -40,13 +42,14 @@ def render_markdown(document: Json) -> str:
     ]
     for group in document["groups"]:
         out += _group(document, group)
-    out += ["## Masks", _table(["Mask", "Claims", "Scenes", "Version and settings"], _masks(document)), TERMS]
+    heads = ["Mask", "Claims", "Scenes", "Not available", "Version and settings"]
+    out += ["## Masks", _table(heads, _masks(document)), TERMS]
     return "\n\n".join(out) + "\n"
 
 
 def render_summary(document: Json) -> str:
-    """Write the first table of each group, for a terminal."""
-    out = []
+    """Write the first table of each group, and the masks that were left out of scenes, for a terminal."""
+    out, titles = [], mask_titles(document)
     for group in document["groups"]:
         out.append(f"{GROUP_TITLES[group['labels']]} (labels: {group['labels']})")
         if "common" in group:
@@ -55,7 +58,10 @@ def render_summary(document: Json) -> str:
             out.append(_table(columns, rows))
         elif group["clear_scenes"]:
             out.append(_false_alarms(document, group))
-    return "\n\n".join(out)
+    gone = [
+        f"{titles[m['name']]}: not available for {reasons(m)}" for m in document["masks"] if m["unavailable"]
+    ]
+    return "\n\n".join([*out, "\n".join(gone)] if gone else out)
 
 
 def headline_rows(document: Json, group: Json, selection: str) -> tuple[list[str], list[list[str]]]:
@@ -67,12 +73,12 @@ def headline_rows(document: Json, group: Json, selection: str) -> tuple[list[str
         if schemes[headline["scheme"]]["masks"]:
             columns.append(f"{title} ({headline['pooling'].replace('_', ' ')})")
             shown.append((headline, key))
-    rows = []
+    rows, titles = [], mask_titles(document)
     for mask in document["masks"]:
         scores = [s["masks"][mask["name"]] for s in schemes.values() if mask["name"] in s["masks"]]
         if not scores:
             continue
-        row = [mask["title"], group["labels"], str(scores[0]["scenes"]), count(scores[0]["pixels"])]
+        row = [titles[mask["name"]], group["labels"], str(scores[0]["scenes"]), count(scores[0]["pixels"])]
         for headline, key in shown:
             found = schemes[headline["scheme"]]["masks"].get(mask["name"])
             row.append(_score(pick(found, headline, key) if found else None))
@@ -145,7 +151,7 @@ def _breakdown(group: Json) -> list[str]:
 
 
 def _false_alarms(document: Json, group: Json) -> str:
-    titles = {m["name"]: m["title"] for m in document["masks"]}
+    titles = mask_titles(document)
     rows = [
         [
             titles[mask],
@@ -165,8 +171,15 @@ def _false_alarms(document: Json, group: Json) -> str:
 
 
 def _masks(document: Json) -> list[list[str]]:
+    titles = mask_titles(document)
     return [
-        [m["title"], ", ".join(class_title(c) for c in m["claims"]), str(m["scenes"]), m["setting"]]
+        [
+            titles[m["name"]],
+            ", ".join(class_title(c) for c in m["claims"]),
+            str(m["scenes"]),
+            reasons(m) or DASH,
+            m["setting"],
+        ]
         for m in document["masks"]
     ]
 

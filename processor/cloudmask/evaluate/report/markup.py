@@ -8,7 +8,7 @@ from typing import Any
 
 from ..numbers import Json
 from .svg import Bar
-from .words import interval, percent
+from .words import interval, mask_titles, percent
 
 _CHIPS = {"human": "human", "draft": "draft", "simulated": "simulated", "clear by eye": "clear"}
 
@@ -24,10 +24,7 @@ class Look:
 
     def __init__(self, document: Json) -> None:
         masks = document["masks"]
-        twice = [m["title"] for m in masks]
-        self.titles: dict[str, str] = {
-            m["name"]: m["title"] if twice.count(m["title"]) == 1 else m["name"] for m in masks
-        }
+        self.titles = mask_titles(document)
         self.series = {m["name"]: i % 8 for i, m in enumerate(masks)}
 
     def cell(self, mask: str, note: str = "") -> str:

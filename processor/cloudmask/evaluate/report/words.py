@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +38,7 @@ GROUP_TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Heading of a group of scenes by what its labels are worth."""
+_REASONS = 3
 DASH = "\u2013"
 TERMS = (
     "UA: user's accuracy, precision. PA: producer's accuracy, recall. IoU: intersection over union. BA: "
@@ -65,6 +67,24 @@ def reference_title(document: Mapping[str, Any]) -> str:
         if reference["kind"] == "pairs"
         else str(reference["title"])
     )
+
+
+def mask_titles(document: Mapping[str, Any]) -> dict[str, str]:
+    """Titles of masks by name, their names where two share a title."""
+    titles = [m["title"] for m in document["masks"]]
+    return {m["name"]: m["title"] if titles.count(m["title"]) == 1 else m["name"] for m in document["masks"]}
+
+
+def reasons(mask: Mapping[str, Any]) -> str:
+    """Why a mask was left out of scenes, and of how many; empty if it was of none.
+
+    Reasons that name a scene's files are many: the most frequent are given, results.json has them all.
+    """
+    often = Counter(mask["unavailable"].values()).most_common()
+    often.sort(key=lambda item: (-item[1], item[0]))
+    parts = [f"{scenes(number)}: {reason}" for reason, number in often[:_REASONS]]
+    rest = sum(number for _, number in often[_REASONS:])
+    return "; ".join(parts + ([f"{scenes(rest)}: other reasons, in results.json"] if rest else []))
 
 
 def absent_note(scheme: Mapping[str, Any]) -> str:
