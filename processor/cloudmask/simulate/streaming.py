@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
+from functools import partial
 
+from ..processes import map_ahead
 from .scene import Scene, simulate_scene
 from .spec import SceneSpec
 from .surfaces import Surface
@@ -38,26 +36,7 @@ def simulate_scenes(
     Scene
         One for each specification.
     """
-    if workers < 1:
-        for spec in specs:
-            yield _simulate(spec, surface)
-        return
-    # Fork would copy the locks of numpy's and a caller's threads in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    rest = iter(specs)
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        running: deque[Future[Scene]] = deque()
-        try:
-            for spec in islice(rest, workers * ahead):
-                running.append(pool.submit(_simulate, spec, surface))
-            while running:
-                done = running.popleft().result()
-                for spec in islice(rest, 1):
-                    running.append(pool.submit(_simulate, spec, surface))
-                yield done
-        finally:
-            for future in running:
-                future.cancel()
+    yield from map_ahead(partial(_simulate, surface=surface), specs, workers=workers, ahead=ahead)
 
 
 def _simulate(spec: SceneSpec, surface: Callable[[SceneSpec], Surface | None] | None) -> Scene:

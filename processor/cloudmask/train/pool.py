@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import closing, contextmanager
-from itertools import islice
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -20,14 +17,15 @@ import numpy.typing as npt
 
 from ..errors import InputError, OutputError
 from ..onnx_model import file_hash
+from ..processes import map_ahead
 from .recipe import Recipe, SourceSpec
 from .sample import Sample
 from .simulation import Job, fingerprint, simulate_patch
 
 Progress = Callable[[int, int], None]
 
-AHEAD = 4
-"""Patches that a process is asked for before its last ones are taken, so that none waits for work."""
+_AHEAD = 4
+"""Patches that a process is asked for before its last ones are taken: a slow one does not stop the others."""
 
 
 class PatchSet(Protocol):
@@ -177,49 +175,10 @@ def simulated_pool(
         raise OutputError(f"{folder}: cannot make the pool of patches: {error.strerror}") from error
     pool = DiskPool(folder, range(spec.seed, spec.seed + spec.count), recipe.gsd)
     jobs = [job for job in jobs_of(recipe, spec) if not pool.path(job.seed).is_file()]
-    with closing(_simulate(jobs, workers)) as samples:
-        for done, (job, sample) in enumerate(samples, 1):
+    workers = 0 if len(jobs) < 2 or workers < 2 else min(workers, len(jobs))
+    with closing(map_ahead(simulate_patch, jobs, workers=workers, ahead=_AHEAD)) as samples:
+        for done, (job, sample) in enumerate(zip(jobs, samples, strict=True), 1):
             pool.put(sample, job.seed)
             if progress is not None:
                 progress(spec.count - len(jobs) + done, spec.count)
     return pool
-
-
-def _simulate(jobs: Sequence[Job], workers: int) -> Generator[tuple[Job, Sample], None, None]:
-    if workers <= 1 or len(jobs) < 2:
-        for job in jobs:
-            yield job, simulate_patch(job)
-        return
-    # Forking a process that runs threads of PyTorch can lock up; a fresh one cannot.
-    context = multiprocessing.get_context("spawn")
-    rest = iter(jobs)
-    with _one_thread_each(), ProcessPoolExecutor(min(workers, len(jobs)), context) as pool:
-        running: dict[Future[Sample], Job] = {}
-        try:
-            while True:
-                # Few are asked for ahead: who is told to stop waits for no more than these.
-                for job in islice(rest, workers * AHEAD - len(running)):
-                    running[pool.submit(simulate_patch, job)] = job
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        finally:
-            for future in running:
-                future.cancel()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep the linear algebra of processes started meanwhile to one thread: they share the cores."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
