@@ -21,6 +21,7 @@ from cloudmask.classes import SURFACE_CLASSES
 from cloudmask.cli import main
 from cloudmask.errors import InputError, ModelError, OutputError, UsageError
 from cloudmask.onnx_model import OnnxModel
+from cloudmask.train import export
 from cloudmask.train.batches import Batches
 from cloudmask.train.checkpoint import load_checkpoint, save_checkpoint
 from cloudmask.train.curves import draw_curves
@@ -594,6 +595,10 @@ def test_what_cannot_be_written_leaves_what_was_there_and_nothing_else(
         finish(tmp_path / "tiny.onnx", {**card, "bands": 3})
     monkeypatch.setattr(torch.onnx, "export", lambda net, _, path, **__: half(net, path))
     with pytest.raises(OutputError, match=r"tiny\.onnx: cannot be written: No space"):
+        export_model(best, tmp_path / "tiny.onnx")
+    monkeypatch.undo()
+    monkeypatch.setattr(export, "_TOLERANCE", -1.0)
+    with pytest.raises(ModelError, match=r"^tiny\.onnx: ONNX Runtime and PyTorch differ by"):
         export_model(best, tmp_path / "tiny.onnx")
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", half)
     with pytest.raises(OutputError, match=r"curves\.png: cannot be written: No space"):

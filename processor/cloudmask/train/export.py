@@ -191,6 +191,8 @@ def export_model(
         If ONNX Runtime does not agree with PyTorch.
     OutputError
         If a file cannot be written.
+
+    Both files are as they were when any of this is raised.
     """
     recipe = checkpoint.recipe
     bands = tuple(keep or recipe.bands)
@@ -204,22 +206,24 @@ def export_model(
     dynamic = {"input": axes, "output": axes}
     if optional:
         inputs["absent"], dynamic["absent"] = torch.zeros(1, len(bands)), {0: "n"}
-    with AtomicOutputs([path], overwrite=True) as outputs, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's notes on its own future
-        torch.onnx.export(
-            net,
-            tuple(inputs.values()),
-            str(outputs.path(path)),
-            opset_version=OPSET,
-            dynamo=False,
-            input_names=list(inputs),
-            output_names=["output"],
-            dynamic_axes=dynamic,
-        )
-    finish(path, card)
-    check_equal(net, path, bands)
-    for band in optional:
-        check_equal(net, path, [b for b in bands if b != band])
+    with AtomicOutputs([path, path.with_suffix(".json")], overwrite=True) as outputs:
+        draft = outputs.path(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's notes on its own future
+            torch.onnx.export(
+                net,
+                tuple(inputs.values()),
+                str(draft),
+                opset_version=OPSET,
+                dynamo=False,
+                input_names=list(inputs),
+                output_names=["output"],
+                dynamic_axes=dynamic,
+            )
+        _add_card(draft, card, draft)
+        check_equal(net, draft, bands)
+        for band in optional:
+            check_equal(net, draft, [b for b in bands if b != band])
     return path
 
 
@@ -233,16 +237,21 @@ def finish(path: Path, card: dict[str, Any]) -> None:
     OutputError
         If they cannot be written; both are then as they were.
     """
-    import onnx
-
-    parse_card(card, str(path))
-    model = onnx.load(str(path))
-    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(card)})
     beside = path.with_suffix(".json")
     with AtomicOutputs([path, beside], overwrite=True) as outputs:
-        onnx.save(model, str(outputs.path(path)))
-        text = json.dumps({**card, "sha256": file_hash(outputs.path(path))}, indent=1)
-        outputs.path(beside).write_text(text + "\n", encoding="utf-8")
+        _add_card(path, card, outputs.path(path))
+
+
+def _add_card(path: Path, card: dict[str, Any], target: Path) -> None:
+    """Write the model at `path` with a card to `target`, and the card beside it."""
+    import onnx
+
+    parse_card(card, path.name)
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(card)})
+    onnx.save(model, str(target))
+    text = json.dumps({**card, "sha256": file_hash(target)}, indent=1)
+    target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 
 def check_equal(net: UNet, path: Path, bands: Sequence[str]) -> float:
@@ -276,6 +285,7 @@ def check_equal(net: UNet, path: Path, bands: Sequence[str]) -> float:
         worst = max(worst, float(np.abs(ours - theirs).max()))
     if worst > _TOLERANCE:
         raise ModelError(
-            f"{path}: ONNX Runtime and PyTorch differ by {worst:g} in probability; expected {_TOLERANCE:g}"
+            f"{path.name}: ONNX Runtime and PyTorch differ by {worst:g} in probability; "
+            f"expected no more than {_TOLERANCE:g}"
         )
     return worst

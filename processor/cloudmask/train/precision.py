@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import torch
 
+from .. import cpu
+
 
 def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is fast: tensor cores, or AVX-512 BF16 and better on the CPU.
 
-    Elsewhere its matrix products are made one number at a time, hundreds of times as slow as float32's.
+    Elsewhere its products are float32's with the numbers changed there and back, or are made one number at a
+    time, hundreds of times as slow.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return cpu.has_bfloat16()

@@ -130,18 +130,23 @@ def _number(text: str, path: Path) -> float:
     return float(found[1])
 
 
-def _level(text: str, path: Path) -> Level:
+@contextmanager
+def _of_file(path: Path) -> Iterator[None]:
+    """What is said of a value names the file that it is from."""
     try:
-        return parse_level(text.split()[0].strip("(,;"))
+        yield
     except CloudMaskError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _level(text: str, path: Path) -> Level:
+    with _of_file(path):
+        return parse_level(text.split()[0].strip("(,;"))
 
 
 def _bands(names: Iterable[object], path: Path) -> tuple[str, ...]:
-    try:
+    with _of_file(path):
         return parse_bands(str(n) for n in names)
-    except CloudMaskError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _npz(path: Path, entry: Mapping[str, Any], selection: Selection) -> Iterator[Scene]:
@@ -155,10 +160,8 @@ def _npz(path: Path, entry: Mapping[str, Any], selection: Selection) -> Iterator
     gsd = _number(_fact("gsd_m", entry, {"gsd_m": facts.get("gsd", 10)}, None, path), path)
     if selection.level is not None and level != selection.level:
         return
-    try:
+    with _of_file(path):
         classes = _PAIRS.decode(labels)
-    except CloudMaskError as error:
-        raise InputError(f"{path}: {error}") from error
     if (labels == 0).sum() == (labels != 255).sum() and _whole_scenes_clear(entry):
         kind = LabelKind.CLEAR
     bands = _bands(np.atleast_1d(facts["bands"]).ravel(), path)
