@@ -88,7 +88,11 @@ def mask_product(
 
     threads = thread_count(options.threads)
     with open_product(
-        path, threads=threads, offset=options.radiometric_offset, downsampling=options.downsampling
+        path,
+        threads=threads,
+        offset=options.radiometric_offset,
+        downsampling=options.downsampling,
+        verify=options.verify,
     ) as product:
         bands = _bands_to_use(product, options)
         model = load(

@@ -182,6 +182,12 @@ class Options:
         choices=DOWNSAMPLINGS,
         snap=False,
     )
+    verify: bool = _option(
+        False,
+        "Verify",
+        "Hold the product's files against the checksums of its manifest.safe before they are used.",
+        snap=False,
+    )
 
     def __post_init__(self) -> None:
         given: Any = self.bands  # a list of names is what a program has at hand

@@ -19,6 +19,7 @@ from .grid import FloatArray, Grid
 from .jp2 import BandImage, Header, read_header
 from .plane import Plane, PlaneLayout, make_plane
 from .radiometry import NODATA_DN, SATURATED_DN, Radiometry
+from .safe_checksums import CheckedFiles
 from .safe_files import SafeFiles, open_files
 from .safe_metadata import ProductMetadata, read_metadata
 from .source import PlaneSource
@@ -206,7 +207,12 @@ class SafeProduct(PlaneSource):
 
 
 def open_product(
-    path: str | Path, *, threads: int = 1, offset: float | None = None, downsampling: str = "wavelet"
+    path: str | Path,
+    *,
+    threads: int = 1,
+    offset: float | None = None,
+    downsampling: str = "wavelet",
+    verify: bool = False,
 ) -> SafeProduct:
     """Open a product.
 
@@ -221,6 +227,8 @@ def open_product(
     downsampling : {"wavelet", "mean"}
         Whether a band that is wanted coarser than it is, is read at a wavelet level of its image, or in
         full and averaged.
+    verify : bool
+        Hold every file against its checksum in ``manifest.safe`` before it is first used.
 
     Raises
     ------
@@ -229,6 +237,7 @@ def open_product(
     """
     files = open_files(Path(path))
     try:
+        files = CheckedFiles(files) if verify else files
         return SafeProduct(files, threads=threads, offset=offset, downsampling=downsampling)
     except BaseException:
         files.close()

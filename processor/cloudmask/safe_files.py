@@ -68,6 +68,10 @@ class SafeFiles(ABC):
         """
 
     @abstractmethod
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Content of a file of any size, a piece at a time; raises InputError where it cannot be read."""
+
+    @abstractmethod
     def close(self) -> None:
         """Remove temporary files; the product cannot be read any more."""
 
@@ -156,6 +160,15 @@ class _FolderFiles(SafeFiles):
 
     def local_path(self, name: str) -> str:
         return str(self._root / name)
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        path = self._root / name
+        try:
+            with path.open("rb") as file:
+                while block := file.read(_BLOCK):
+                    yield block
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
     def close(self) -> None:
         """Do nothing: a folder leaves nothing behind."""
@@ -263,15 +276,16 @@ class _ZipFiles(SafeFiles):
             if name not in self._ready:
                 # GDAL reads stored images where they are, and by block: it looks at no checksum of the whole.
                 # Deflated ones can only be read from front to back.
-                self._ready[name] = self._checked(info) if stored else self._unpacked(info)
+                self._ready[name] = self._checked(name) if stored else self._unpacked(name)
         return self._ready[name]
 
-    def _checked(self, info: zipfile.ZipInfo) -> str:
-        for _ in self._blocks(info):
+    def _checked(self, name: str) -> str:
+        for _ in self.blocks(name):
             pass
-        return self._inner_path(info)
+        return self._inner_path(self._members[name])
 
-    def _unpacked(self, info: zipfile.ZipInfo) -> str:
+    def _unpacked(self, name: str) -> str:
+        info = self._members[name]
         try:
             with self._guard:
                 if self._temporary is None:
@@ -282,7 +296,7 @@ class _ZipFiles(SafeFiles):
             )
             try:
                 with open(handle, "wb") as out:
-                    for block in self._blocks(info):
+                    for block in self.blocks(name):
                         out.write(block)
             except BaseException:
                 Path(target).unlink(missing_ok=True)
@@ -295,8 +309,9 @@ class _ZipFiles(SafeFiles):
             ) from error
         return target
 
-    def _blocks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
-        """Content of a file; at its end zipfile holds it against the checksum (CRC-32) in the archive."""
+    def blocks(self, name: str) -> Iterator[bytes]:
+        # At the end zipfile holds the content against the checksum (CRC-32) in the archive.
+        info = self._members[name]
         left = info.file_size
         try:
             with zipfile.ZipFile(self._path) as archive, archive.open(info) as file:
