@@ -6,8 +6,9 @@ For each image and each largest tile side: the share of pixels whose class chang
 with it the lattice of tiles, begins 56 or 100 pixels later (a rim of 32 pixels, which loses what it saw
 beyond, is left out), the share that has the class it has with the first size, and the mean Dice over the
 classes the network has, against the truth or the labels. Images are the benchmark's simulated scene and
-files as ``cloudmask evaluate --kind pairs`` reads them (``x``, reflectance or, as whole numbers, 10000 times
-as much, ``bands`` and perhaps ``y``), at their own spacing.
+files as ``cloudmask evaluate --kind pairs`` reads them, at their own spacing; those without labels are
+measured without Dice. A labelled file that says its level, itself or in ``MANIFEST.json``, has to be of the
+network's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,11 @@ from cloudmask.bench.pixels import benchmark_scene
 from cloudmask.card import ModelCard
 from cloudmask.catalog import load_model
 from cloudmask.classes import CloudClass
-from cloudmask.errors import CloudMaskError
+from cloudmask.errors import CloudMaskError, InputError
+from cloudmask.evaluate.labels import LabelKind
+from cloudmask.evaluate.references import pairs
+from cloudmask.evaluate.references.registry import Selection
+from cloudmask.evaluate.scene import Image
 from cloudmask.onnx_model import OnnxModel
 from cloudmask.options import Options
 from cloudmask.pipeline import predict
@@ -38,9 +42,7 @@ SHIFTS = (56, 100)
 RIM = 32
 LEAST = max(SHIFTS) + RIM + 1
 """Pixels a side of an image of which something is left to compare."""
-LABELS = (CloudClass.CLEAR, CloudClass.CLOUD_SHADOW, CloudClass.SEMI_TRANSPARENT_CLOUD, CloudClass.CLOUD)
-UNKNOWN = 255
-Image = npt.NDArray[np.float32]
+Planes = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
 
 
@@ -85,41 +87,53 @@ def mean_dice(found: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], card: 
     return float(np.mean([dice[c] for c in present])) if present else float("nan")
 
 
-def read(path: Path, card: ModelCard) -> Iterator[tuple[str, Image, Codes | None]]:
-    """Images of a file: name, the network's bands, and labels in the project's codes (0 where unknown)."""
+def read(path: Path, card: ModelCard) -> Iterator[tuple[str, Planes, Codes | None]]:
+    """Images of a file: name, the network's bands, and labels in the project's codes (0 where unknown).
+
+    Raises
+    ------
+    InputError
+        Naming the file: if it cannot be read as pairs, is of another level, lacks a band that the network
+        needs, or has images of which a shift leaves nothing.
+    """
+    # What labels are worth changes nothing here: those that do not say it may as well be drafts.
+    scenes = list(pairs.read(path, Selection(level=card.level, labels=LabelKind.DRAFT)))
+    labelled = ((s.name, s.image(), s.labels) for s in scenes if s.image is not None)
+    for name, image, labels in labelled if scenes else _unlabelled(path, card):
+        absent = [b for b in card.bands if b not in image.bands]
+        if absent:
+            raise InputError(
+                f"{path}: model {card.name} needs {', '.join(absent)}, found {', '.join(image.bands)}"
+            )
+        rows, cols = image.values.shape[1:]
+        if min(rows, cols) < LEAST:
+            raise InputError(f"{path}: expected {LEAST} rows and columns or more, found {rows} and {cols}")
+        yield name, image.values[[image.bands.index(b) for b in card.bands]], labels
+
+
+def _unlabelled(path: Path, card: ModelCard) -> Iterator[tuple[str, Image, None]]:
+    """Images of a file without labels, which a reference set leaves out."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in ("x", "bands", "y") if name in file}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise SystemExit(f"{path}: cannot be read as .npz: {error}") from error
-    if "x" not in held or "bands" not in held:
-        raise SystemExit(f"{path}: expected arrays x and bands, found {', '.join(held) or 'neither'}")
-    names = [str(b) for b in held["bands"]]
-    absent = [b for b in card.bands if b not in names]
-    if absent:
-        raise SystemExit(f"{path}: model {card.name} needs {', '.join(absent)}, found {', '.join(names)}")
-    x, y = held["x"], held.get("y")
-    if x.ndim not in (3, 4) or x.shape[-1] != len(names) or min(x.shape[-3:-1]) < LEAST:
-        raise SystemExit(
-            f"{path}: expected x of ([n,] rows, cols, {len(names)} bands), {LEAST} rows and columns or more, "
-            f"found {x.shape}"
+            held = {name: None if name == "y" else file[name] for name in ("x", "bands", "y") if name in file}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as .npz: {error}") from error
+    if "y" in held:
+        raise InputError(
+            f"{path}: model {card.name} is for {card.level}, found another level; give --model one for that"
         )
-    if y is not None and (y.shape != x.shape[:-1] or not np.isin(y, (*range(len(LABELS)), UNKNOWN)).all()):
-        raise SystemExit(
-            f"{path}: expected y of {x.shape[:-1]} with 0 to {len(LABELS) - 1}, or {UNKNOWN} where nothing "
-            f"is known, found {y.shape} with {', '.join(str(v) for v in np.unique(y)[:9])}"
-        )
-    codes = np.zeros(UNKNOWN + 1, np.uint8)
-    codes[: len(LABELS)] = [int(c) for c in LABELS]
+    if len(held) < 2:
+        raise InputError(f"{path}: expected arrays x and bands, found {', '.join(held) or 'neither'}")
+    x, bands = held["x"], tuple(str(b) for b in held["bands"])
+    if x.ndim not in (3, 4) or x.shape[-1] != len(bands):
+        raise InputError(f"{path}: expected x of ([n,] rows, cols, {len(bands)} bands), found {x.shape}")
+    scale = np.float32(10000 if x.dtype.kind in "iu" else 1)
     for i, part in enumerate(x if x.ndim == 4 else x[None]):
-        image = np.stack([part[..., names.index(b)] for b in card.bands]).astype(np.float32)
-        if x.dtype.kind in "iu":
-            image /= np.float32(10000)
-        labels = None if y is None else codes[(y if y.ndim == 3 else y[None])[i].astype(np.uint8)]
-        yield (f"{path.stem}[{i}]" if x.ndim == 4 else path.stem), image, labels
+        values = np.moveaxis(part, -1, 0).astype(np.float32) / scale
+        yield f"{path.stem}[{i}]" if x.ndim == 4 else path.stem, Image(values, bands), None
 
 
-def measure(name: str, image: Image, truth: Codes | None, nets: list[Tiled]) -> None:
+def measure(name: str, image: Planes, truth: Codes | None, nets: list[Tiled]) -> None:
     """Print a line for each size."""
     first = None
     for net in nets:
@@ -172,9 +186,13 @@ def main() -> int:
         planes = [scene.bands.index(b) for b in net.card.bands]
         measure("simulated", scene.reflectance[planes], scene.classes, nets)
         del scene
-    for path in args.images:
-        for name, image, labels in read(path, net.card):
-            measure(name, image, labels, nets)
+    try:
+        for path in args.images:
+            for name, image, labels in read(path, net.card):
+                measure(name, image, labels, nets)
+    except CloudMaskError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from helpers_evaluate import damage_npz
 from helpers_models import BANDS, card
+
+from cloudmask.errors import InputError
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 DRAWN = np.arange(140 * 150 * 4).reshape(140, 150, 4) % 4
@@ -81,34 +84,49 @@ def test_kept_apart_says_where_there_is_no_scene(tmp_path):
 def test_tile_shift_reads_whole_numbers_as_reflectance(tile_shift, tmp_path, stack):
     x, y = DRAWN.astype(np.uint16) * 1000, np.where(DRAWN[..., 0] == 3, 255, 1).astype(np.int16)
     names = np.array(BANDS[::-1])
-    np.savez(tmp_path / "a.npz", x=x[None] if stack else x, y=y[None] if stack else y, bands=names)
-    np.savez(tmp_path / "b.npz", x=x.astype(np.float32) / 10000, bands=names)
+    held = {"x": x[None] if stack else x, "bands": names}
+    np.savez(tmp_path / "a.npz", y=y[None] if stack else y, **held)
+    np.savez(tmp_path / "b.npz", **held)
+    np.savez(tmp_path / "c.npz", x=x.astype(np.float32) / 10000, bands=names)
     ((name, image, labels),) = tile_shift.read(tmp_path / "a.npz", card())
-    ((_, same, none),) = tile_shift.read(tmp_path / "b.npz", card())
-    assert name == ("a[0]" if stack else "a")
-    np.testing.assert_allclose(image, same, rtol=1e-6)
+    ((other, same, none),) = tile_shift.read(tmp_path / "b.npz", card())
+    ((_, fraction, _),) = tile_shift.read(tmp_path / "c.npz", card())
+    assert (name, other) == (("a[0]", "b[0]") if stack else ("a", "b"))
+    np.testing.assert_array_equal(image, same)
+    np.testing.assert_allclose(image, fraction, rtol=1e-6)
     np.testing.assert_allclose(image[0], DRAWN[..., 3] / 10, rtol=1e-6)
+    assert image.dtype == same.dtype == np.float32
     assert none is None
     assert labels.dtype == np.uint8
     assert (labels == np.where(y == 255, 0, 2)).all()
+
+
+LABELS = np.zeros((140, 150), np.uint8)
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         ({"x": None}, "expected arrays x and bands, found bands"),
-        ({"x": DRAWN[:100]}, "133 rows and columns or more"),
+        ({"x": DRAWN[:100]}, "133 rows and columns or more, found 100 and 150"),
         ({"x": DRAWN[..., :3]}, "4 bands"),
-        ({"y": np.full((140, 150), -1)}, "0 to 3, or 255"),
-        ({"y": np.full((140, 150), 4)}, "0 to 3, or 255"),
-        ({"y": np.zeros((140, 149), np.uint8)}, r"y of \(140, 150\)"),
-        ({"bands": np.array(["B02", "B03", "B04", "B11"])}, "needs B08"),
+        ({"x": DRAWN[0]}, r"expected x of .* found \(150, 4\)"),
+        ({"x": DRAWN.astype(object)}, "cannot be read as .npz: Object arrays"),
+        ({"x": None, "y": LABELS}, "expected arrays x, y and bands, found "),
+        ({"x": DRAWN[:100], "y": LABELS[:100]}, "133 rows and columns or more, found 100 and 150"),
+        ({"x": DRAWN[..., :3], "y": LABELS}, "4 bands"),
+        ({"y": np.full((140, 150), -1)}, r"codes \[-1\]"),
+        ({"y": np.full((140, 150), 4)}, r"codes \[4\]"),
+        ({"y": LABELS[:, 1:]}, r"labels of \(140, 149\) do not fit"),
+        ({"bands": np.array(["B02", "B03", "B04", "B11"])}, "needs B08, found B02, B03, B04, B11"),
+        ({"bands": np.array(["B02", "B03", "B04", "B11"]), "y": LABELS}, "needs B08, found B02, B03, B04"),
+        ({"level": "L2A", "y": LABELS}, "model tiny is for L1C, found another level; give --model"),
     ],
 )
 def test_tile_shift_names_what_it_cannot_read(tile_shift, tmp_path, change, text):
     held = {"x": DRAWN, "bands": np.array(BANDS), **change}
     np.savez(tmp_path / "a.npz", **{k: v for k, v in held.items() if v is not None})
-    with pytest.raises(SystemExit, match=r"a\.npz: .*" + text):
+    with pytest.raises(InputError, match=r"a\.npz: .*" + text):
         next(tile_shift.read(tmp_path / "a.npz", card()))
 
 
@@ -119,6 +137,16 @@ def test_tile_shift_prints_a_line_for_each_size(tiny, tmp_path):
     assert done.returncode == 0, done.stderr
     same = "0.00 % | 0.00 % | 100.00 % | 100.0 |"  # this network looks at the pixel alone
     assert done.stdout.splitlines()[2:] == [f"| a | 64 | {same}", f"| a | 128 | {same}"]
+
+
+@pytest.mark.parametrize("name", ["none.npz", "cut.npz"])
+def test_tile_shift_names_a_file_that_is_not_there_or_damaged(tiny, tmp_path, name):
+    np.savez(tmp_path / "cut.npz", x=DRAWN / 10, bands=np.array(BANDS))
+    damage_npz(tmp_path / "cut.npz", "cut")
+    done = call("tile_shift", "--model", tiny, "--size", "0", tmp_path / name)
+    assert done.returncode == 3
+    assert f"{name}: cannot be read as .npz" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("sizes", ["256", "256,x", "1,2,3"])

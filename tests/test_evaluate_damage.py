@@ -145,6 +145,8 @@ def test_damaged_lists_of_kappaset(tmp_path, refused, name, content, text):
         ("B02", lambda a: np.full(a.shape, b"x"), "variable B02: expected numbers (rows, cols)"),
         ("B02", lambda a: np.stack([a, a]), "variable B02: expected numbers (rows, cols)"),
         ("B02", lambda a: a[:10], "expected bands of the label's size (64, 64), found (10, 64), (64, 64)"),
+        ("B02", lambda a: a * 600, "as shares of it up to 1, found values up to 30.0023; get"),
+        ("B02", lambda a: np.full(a.shape, 300_000), "numbers up to 65535, found values up to 300000;"),
     ],
 )
 def test_damaged_variables_of_kappaset(tmp_path, refused, variable, change, text):

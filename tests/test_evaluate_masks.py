@@ -46,6 +46,11 @@ def product_scene(product: Path) -> Scene:
     return Scene(product.stem, product.stem, LabelKind.HUMAN, labels, "L1C", grid, safe=product)
 
 
+def pair(path: Path, labels: np.ndarray, *, kind: str = "human", bands: tuple[str, ...] = L1C_BANDS) -> Path:
+    """An image of level L1C and its labels, which are of a kind."""
+    return write_npz(path, labels, bands=bands, level="L1C", label_kind=kind)
+
+
 def at_labels(mask: MaskSource, scene: Scene) -> np.ndarray:
     with Pixels(scene) as pixels:
         return on_labels(mask.predict(pixels), scene, mask.name)
@@ -232,6 +237,23 @@ def test_a_product_whose_name_is_its_own_may_have_its_mask_anywhere(tmp_path):
         at_labels(one(f"raster:cloudmask={tmp_path}"), scene)
 
 
+def test_a_set_of_one_product_gets_no_mask_of_another_seed(tmp_path):
+    alike(tmp_path, 1, 2)
+    (scene,) = open_reference(tmp_path / "set" / "seed1", "simulated", Selection())
+    masks = tmp_path / "masks"
+    assert (at_labels(one(f"raster:cloudmask={masks}"), scene) == SHADOW).all()
+    assert (at_labels(one(f"raster:cloudmask={masks / 'seed1'}"), scene) == SHADOW).all()
+    (masks / "seed1" / f"{SEED}_cloudmask.tif").unlink()
+    with pytest.raises(Unavailable, match=r"in masks, folders of other products of its name \(seed2\) left"):
+        at_labels(one(f"raster:cloudmask={masks}"), scene)
+    with pytest.raises(Unavailable, match="seed2 is the name of a folder beside the scene's"):
+        at_labels(one(f"raster:cloudmask={masks / 'seed2'}"), scene)
+    make_safe(tmp_path / "l2a" / "seed2", level="L2A", seed=2)
+    for folder in (tmp_path / "l2a", tmp_path / "l2a" / "seed2"):
+        with pytest.raises(Unavailable, match="seed2"):
+            at_labels(one(f"sen2cor={folder}"), scene)
+
+
 def test_sen2cor_of_products_of_one_name(tmp_path):
     scenes = alike(tmp_path, 1, 2)
     make_safe(tmp_path / "l2a" / "seed2", level="L2A", seed=2)
@@ -400,11 +422,30 @@ def test_sen2cor_from_the_l2a_product_of_the_same_acquisition(tmp_path):
         at_labels(one(f"sen2cor={tmp_path / 'l1c'}"), product_scene(l1c))
 
 
+@pytest.mark.parametrize("spec", ["sen2cor", "raster:sen2cor"])
+def test_sen2cor_from_a_product_that_lies_deeper(tmp_path, spec):
+    """Its R20m and its R60m both hold a scene classification: the finest is read, of one product alone."""
+    scene = product_scene(make_safe(tmp_path / "l1c"))
+    l2a = make_safe(tmp_path / "archive" / "2024", level="L2A")
+    assert len(list(l2a.rglob("*_SCL_*.jp2"))) == 2
+    with Pixels(scene) as pixels:
+        prediction = one(f"{spec}={tmp_path / 'archive'}").predict(pixels)
+    assert np.array_equal(prediction.classes, TinyScene(120).truth(20))
+    shutil.copytree(l2a, tmp_path / "archive" / "again" / l2a.name)
+    with pytest.raises(InputError, match=r"2 files in .*: 2024/.*_SCL_20m\.jp2, again/.*_20m\.jp2; keep"):
+        at_labels(one(f"{spec}={tmp_path / 'archive'}"), scene)
+
+
+def test_sen2cor_from_rasters_at_two_spacings(tmp_path):
+    put(tmp_path, T35VLG_20240615T094031_SCL_20m=9, T35VLG_20240615T094031_SCL_60m=4)
+    assert (at_labels(one(f"sen2cor={tmp_path}"), named(SEED)) == CLOUD).all()
+
+
 def test_own_mask_equals_the_pipelines(tmp_path, tiny):
     from cloudmask.api import mask_array
 
     labels = random_codes(RNG, (40, 44), [0, 3])
-    write_npz(tmp_path / "a.npz", labels, level="L1C", label_kind="human")
+    pair(tmp_path / "a.npz", labels)
     (scene,) = open_reference(tmp_path, "pairs", Selection())
     assert scene.image is not None
     mask = one(f"cloudmask:{tiny}")
@@ -440,25 +481,14 @@ def test_own_mask_claims_what_the_model_of_the_scene_tells_apart(tmp_path, monke
     write_model(models, "four", rank=901, gsd=10, bands=("B02", "B03", "B04", "B08"))
     monkeypatch.setenv("CLOUDMASK_MODEL_PATH", str(models))
     labels = random_codes(RNG, (64, 64), [0, 1, 2, 3])
-    write_npz(tmp_path / "set" / "a.npz", labels, bands=("B02", "B03"), level="L1C", label_kind="human")
-    write_npz(
-        tmp_path / "set" / "b.npz",
-        labels,
-        bands=("B02", "B03", "B04", "B08"),
-        level="L1C",
-        label_kind="draft",
-    )
+    pair(tmp_path / "set" / "a.npz", labels, bands=("B02", "B03"))
+    four = ("B02", "B03", "B04", "B08")
+    b = pair(tmp_path / "set" / "b.npz", labels, kind="draft", bands=four)
     assert own_claims(tmp_path / "set") == {"human": 2, "draft": 4, "cloudmask": 4}
-    (tmp_path / "set" / "b.npz").unlink()
+    b.unlink()
     assert own_claims(tmp_path / "set") == {"human": 2, "cloudmask": 2}
     # Pooled over scenes of both models it is judged on what both tell apart.
-    write_npz(
-        tmp_path / "set" / "b.npz",
-        labels,
-        bands=("B02", "B03", "B04", "B08"),
-        level="L1C",
-        label_kind="human",
-    )
+    pair(b, labels, bands=four)
     assert own_claims(tmp_path / "set") == {"human": 2, "cloudmask": 2}
 
 

@@ -187,12 +187,20 @@ def test_run_is_not_resumed_with_another_simulator(
 
 
 def test_run_is_neither_overwritten_nor_resumed_by_another_recipe(
-    run: Path, data: Path, tmp_path: Path
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for late in ("run.open_source", "sources.draw_patch"):  # simulating takes minutes
+        monkeypatch.setattr(f"cloudmask.train.{late}", lambda *_, **__: pytest.fail("too late"))
     recipe = write(tmp_path, data)
     assert main(["train", str(recipe), "-o", str(run), "-q"]) == 2
     other = write(tmp_path / "other", data, "weight_decay = 0.5")
-    assert main(["train", str(other), "-o", str(run), "-q", "--resume"]) == 2
+    more = write(tmp_path / "more", data)
+    simulation = '[[train]]\nkind = "simulation"\ncount = 2\n[train.options]\nclouds = ["stratus"]\n'
+    more.write_text(more.read_text("utf-8") + simulation, "utf-8")
+    for recipe_of_another in (other, more):
+        assert main(["train", str(recipe_of_another), "-o", str(run), "-q", "--resume"]) == 2
+        assert "last.pt: made with another recipe" in capsys.readouterr().err
+    assert not (run / "pools").exists()
     assert main(["train", str(recipe), "-o", str(tmp_path / "none"), "-q", "--resume"]) == 2
 
 

@@ -28,7 +28,7 @@ from .recipe_file import load_recipe, recipe_copies, recipe_to_dict
 from .scoring import score_scene, score_set
 from .simulation import fingerprint
 from .sources import Joined, check_sources, open_source, sources_to_learn_from
-from .trainer import Trainer, without_nan
+from .trainer import Trainer, check_recipe, without_nan
 
 _INIT = "init.pt"
 _PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
@@ -97,12 +97,12 @@ def train(
     """
     recipe, copies = load_recipe(recipe_path), recipe_copies(recipe_path)
     device = _device(settings)
+    if resume:
+        _check_resumable(folder, recipe, say)
     _check_possible(recipe, init, resume)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    if resume:
-        _check_resumable(folder, recipe, say)
-    else:
+    if not resume:
         _prepare(folder, copies, recipe, device, init)
     cache = settings.cache or folder / "pools"
 
@@ -255,9 +255,11 @@ def _device(settings: Settings) -> str:
 
 
 def _check_resumable(folder: Path, recipe: Recipe, say: Say) -> None:
-    """See that a run can go on along its curve: with the simulator that it began with."""
+    """See that a run can go on along its curve: with the recipe and the simulator that it began with."""
     if not (folder / "last.pt").is_file():
         raise UsageError(f"{folder}: nothing to resume: no last.pt")
+    last = load_checkpoint(folder / "last.pt")
+    check_recipe(last, recipe)
     try:
         facts = json.loads((folder / "versions.json").read_text("utf-8"))
         begun_with = str(facts["versions"]["simulator"])
@@ -269,11 +271,11 @@ def _check_resumable(folder: Path, recipe: Recipe, say: Say) -> None:
                 f"{folder / _INIT}: no such file; schedule.anchor mixes in the weights that the run started "
                 "from, which are kept there: put it back, or begin a new run with --init"
             )
-        load_checkpoint(folder / "last.pt").blended(load_checkpoint(folder / _INIT), recipe.schedule.anchor)
+        last.blended(load_checkpoint(folder / _INIT), recipe.schedule.anchor)
     sources = (*recipe.train, *recipe.validation, *recipe.scenes)
     if begun_with == fingerprint() or all(source.kind != "simulation" for source in sources):
         return
-    if load_checkpoint(folder / "last.pt").data["epoch"] < recipe.schedule.epochs:
+    if last.data["epoch"] < recipe.schedule.epochs:
         raise UsageError(
             f"{folder}: begun with another version of the simulator ({begun_with}, now {fingerprint()}): its "
             "patches would not be the same; start a new run, from these weights with --init last.pt"

@@ -15,7 +15,7 @@ import torch
 from ..atomic import write_text
 from ..errors import InputError, UsageError
 from .batches import Batch, Batches, Normalisation
-from .checkpoint import build_net, load_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, build_net, load_checkpoint, save_checkpoint
 from .curves import draw_curves
 from .losses import consistency_loss, distillation_loss, supervised_loss
 from .net import UNet
@@ -43,6 +43,23 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return schedule.rate * (step + 1) / schedule.warmup
     done = (step - schedule.warmup) / max(1, total - schedule.warmup)
     return schedule.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+def check_recipe(checkpoint: Checkpoint, recipe: Recipe) -> None:
+    """See that a recipe goes the way that a checkpoint's run goes; names, exports and the anchor may differ.
+
+    Raises
+    ------
+    UsageError
+        If it is another recipe.
+    """
+    # What is exported at the end, and under which name, does not change the way there.
+    named = {key: getattr(recipe, key) for key in _NAMED}
+    schedule = replace(checkpoint.recipe.schedule, anchor=recipe.schedule.anchor)
+    if replace(checkpoint.recipe, **named, schedule=schedule) != recipe:
+        raise UsageError(
+            f"{checkpoint.path}: made with another recipe; use a new folder, or the recipe of this run"
+        )
 
 
 @dataclass
@@ -122,11 +139,7 @@ class Trainer:
         """
         path = self.folder / "last.pt"
         donor = load_checkpoint(path)
-        # What is exported at the end, and under which name, does not change the way there.
-        named = {key: getattr(self.recipe, key) for key in _NAMED}
-        schedule = replace(donor.recipe.schedule, anchor=self.recipe.schedule.anchor)
-        if replace(donor.recipe, **named, schedule=schedule) != self.recipe:
-            raise UsageError(f"{path}: made with another recipe; use a new folder, or the recipe of this run")
+        check_recipe(donor, self.recipe)
         net = build_net(self.recipe, donor.normalisation)
         self._place(net)
         average = copy.deepcopy(net).eval()

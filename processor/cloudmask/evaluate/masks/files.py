@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 
 from ...errors import InputError
+from ..labels import LabelKind
 from ..products import acquisitions
 from ..raster import read_raster
 from ..scene import Prediction, Scene
@@ -16,6 +18,8 @@ from .maps import MaskMap
 _FILL = "tile", "date"
 _LABELS = "_truth.tif", "_label.tif"
 """Ends of the names of reference labels, which may lie beside masks and are none."""
+_METRES = re.compile(r"(?<![A-Za-z0-9])R?(\d+)m(?![A-Za-z0-9])")
+"""A spacing in the name of a file or a folder, as in ``R20m/T31TCJ_20170205T105221_SCL_20m.jp2``."""
 
 
 class FileMask:
@@ -88,8 +92,10 @@ class FileMask:
             if found:
                 return self._once(found[0], scene)
             tried.append(filled)
+        others = ", ".join(sorted(_namesakes(scene)))
         raise Unavailable(
             f"no file like {' or '.join(dict.fromkeys(tried))} in {_within(self._folder, root)}"
+            + (f", folders of other products of its name ({others}) left out" if others else "")
         )
 
     def _once(self, path: Path, scene: Scene) -> Path:
@@ -122,9 +128,15 @@ def folder_of(folder: Path, scene: Scene) -> Path:
     Raises
     ------
     Unavailable
-        If that folder is not there.
+        If that folder is not there, or the one given is named as that of another product of the name.
     """
     if not scene.folder:
+        own = folder.absolute().name
+        if own in _namesakes(scene):
+            raise Unavailable(
+                f"{own} is the name of a folder beside the scene's that holds another product of its name; "
+                "give the folder of the scene's own masks"
+            )
         return folder
     root = folder / scene.folder
     if not root.is_dir():
@@ -140,6 +152,18 @@ def _within(folder: Path, root: Path) -> str:
     return (Path(folder.name) / root.relative_to(folder)).as_posix()
 
 
+def _namesakes(scene: Scene) -> set[str]:
+    """Names of folders beside that of a simulated product that hold one of its name, made from another seed.
+
+    Empty where they are scenes of the set too: each then has a folder of masks to itself.
+    """
+    if scene.folder or scene.kind is not LabelKind.SIMULATED or scene.safe is None:
+        return set()
+    own = scene.safe.absolute().parent
+    truths = own.parent.glob(f"*/{escape(_product(scene))}_truth.tif")
+    return {truth.parent.name for truth in truths} - {own.name}
+
+
 def _product(scene: Scene) -> str:
     """Name of a scene's product without ending."""
     name = re.sub(r"\.SAFE$", "", scene.safe.name if scene.safe is not None else scene.product)
@@ -150,17 +174,19 @@ def _fitting(found: Iterable[Path], root: Path, pattern: str, scene: Scene) -> l
     """Of the files that a pattern found those of the scene; the clearest where some are clearer than others.
 
     A pattern with a star also finds ``s10.tif`` for ``s1``, other patches of a product, and the product
-    whose time of processing is this one's day.
+    whose time of processing is this one's day; at any depth there may be masks of another seed.
     """
     product, own = _product(scene), _last(scene.name)
     alone = [v for key, v in (("{product}", product), ("{scene}", own)) if key in pattern]
     if scene.safe is None and scene.name != scene.product:  # a part of a product has files of its own
         alone.append(own)
-    fitting = []
+    fitting, namesakes = [], _namesakes(scene)
     for path in sorted(found):
         inside = path.relative_to(root).as_posix()
         labels = path.name.endswith(_LABELS) and not pattern.endswith(_LABELS)
-        if not labels and all(_has(inside, v) for v in alone) and not _of_another(inside, product):
+        if labels or not namesakes.isdisjoint(path.relative_to(root).parent.parts):
+            continue
+        if all(_has(inside, v) for v in alone) and not _of_another(inside, product):
             fitting.append(path)
     time = re.search(r"(\d{8})T(\d{6})", product)
     for clear in (
@@ -169,7 +195,17 @@ def _fitting(found: Iterable[Path], root: Path, pattern: str, scene: Scene) -> l
         lambda p: time is not None and re.search(f"{time[1]}[T-]{time[2]}", p.name),
     ):
         fitting = [p for p in fitting if clear(p)] or fitting
-    return fitting
+    return _finest(fitting, root) if "SCL" in pattern else fitting
+
+
+def _finest(found: list[Path], root: Path) -> list[Path]:
+    """Of each scene classification that a product holds at several spacings the finest."""
+    spaced: dict[str, list[tuple[int, Path]]] = {}
+    for path in found:
+        inside = path.relative_to(root).as_posix()
+        metres = _METRES.findall(inside)
+        spaced.setdefault(_METRES.sub("", inside), []).append((int(metres[-1]) if metres else 0, path))
+    return [min(alike)[1] for alike in spaced.values()]
 
 
 def _has(text: str, name: str) -> bool:

@@ -166,7 +166,15 @@ def _image(path: Path, bands: tuple[str, ...], offset: float, shape: tuple[int, 
     with _open(path) as data:
         for band in bands:
             stored = _variable(data, band, path)
-            dn = stored.astype(np.float32) * np.float32(_DN_FULL if stored.dtype.kind == "f" else 1)
+            shares = stored.dtype.kind == "f"
+            dn = stored.astype(np.float32) * np.float32(_DN_FULL if shares else 1)
+            top = float(dn[np.isfinite(dn)].max(initial=0))
+            if top > _DN_FULL:
+                raise InputError(
+                    f"{path}: variable {band}: expected digital numbers up to {_DN_FULL:g}"
+                    f"{', stored as shares of it up to 1' if shares else ''}, found values up to "
+                    f"{top / _DN_FULL if shares else top:g}; get the file again"
+                )
             planes.append(
                 np.where(dn > 0, (dn + np.float32(offset)) / np.float32(_QUANTIFICATION), np.float32(np.nan))
             )
