@@ -24,14 +24,19 @@ def call(script, *arguments):
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
+def load(name, patch):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    patch.setitem(sys.modules, name, module)  # where its dataclass looks for names
+    patch.syspath_prepend(str(FOLDER))
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="module")
 def tile_shift():
-    spec = importlib.util.spec_from_file_location("tile_shift", FOLDER / "tile_shift.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["tile_shift"] = module  # where its dataclass looks for names
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["tile_shift"]
+    with pytest.MonkeyPatch.context() as patch:
+        yield load("tile_shift", patch)
 
 
 def write_codes(path, codes):
@@ -172,3 +177,24 @@ def test_tile_shift_names_an_argument_that_is_wrong(dlr, arguments, text):
     assert done.returncode == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_band_sets_are_different_and_hold_what_is_required(monkeypatch):
+    band_sets = load("band_sets", monkeypatch)
+    bands = [f"B{i:02}" for i in range(1, 13)]
+    sets = band_sets.draw_sets(bands, ["B02", "B11"], 30, seed=1)
+    assert len(set(sets)) == 30
+    assert all({"B02", "B11"} <= set(s) and list(s) == [b for b in bands if b in s] for s in sets)
+    assert {len(s) for s in sets} >= {2, 12}, "from the least to all"
+    assert (
+        sets
+        == band_sets.draw_sets(bands, ["B02", "B11"], 30, seed=1)
+        != band_sets.draw_sets(bands, [], 30, 1)
+    )
+    assert len(band_sets.draw_sets(bands[:3], ["B02"], 30, seed=1)) == 4, "all that there are"
+
+
+def test_band_sets_summary(monkeypatch):
+    band_sets = load("band_sets", monkeypatch)
+    rows = [band_sets.Worst(("B02",), "town", share) for share in (0.0, 0.01, 0.03)]
+    assert band_sets.summary("all", rows) == "| all | 3 | 1.0 | 2.6 | 3.0 | 1 |"
