@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the extra: pip install '.[train,cpu]'")
 
-from cloudmask.train.light import haze, relight
+from cloudmask.simulate.truth import Thresholds
+from cloudmask.train.light import haze, relight, veil
 
 BANDS = ("B02", "B04", "B8A", "B11")
 
@@ -65,6 +66,31 @@ def test_less_haze_where_there_are_clouds_and_gaps_stay() -> None:
     assert np.isnan(values[:, :, :9]).all()
     assert np.isnan(values[1]).all()
     assert np.isfinite(values[[0, 2, 3], :, 9:]).all()
+
+
+def test_a_veil_shows_in_b10_and_is_too_thin_to_count() -> None:
+    bands = ("B02", "B09", "B10", "B11")
+    before = np.array([0.12, 0.05, 0.001, 0.18], np.float32)[:, None, None] * np.ones((4, 16, 16), np.float32)
+    before[:, :3], before[1] = np.nan, np.nan  # no data, and a band that is not there
+    clear = np.zeros((16, 16), np.uint8)
+    clear[:3] = 255
+    added = []
+    for seed in range(40):
+        values = before.copy()
+        veil(np.random.default_rng(seed), values, clear, bands)
+        np.testing.assert_array_equal(np.isnan(values), np.isnan(before))
+        change = (values - before)[:, 3:]
+        assert np.ptp(change[[0, 2, 3]], axis=(1, 2)).max() < 1e-6
+        added.append(change[:, 0, 0])
+    blue, _, cirrus, swir = np.transpose(added)
+    assert 0 < blue.min() < 0.003 < 0.009 < blue.max() < Thresholds().trace
+    assert (0.5 * blue < cirrus).all()
+    assert (cirrus < swir).all()
+    assert (swir < blue).all()
+    cloudy = before.copy()
+    clear[8:] = 3
+    veil(np.random.default_rng(0), cloudy, clear, bands)
+    np.testing.assert_array_equal(cloudy, before)
 
 
 def test_shadows_become_deeper_in_the_infrared_and_nothing_else_changes() -> None:

@@ -13,7 +13,7 @@ import torch
 from ..bands import BANDS
 from . import augment
 from .floods import flood
-from .light import haze, relight
+from .light import haze, relight, veil
 from .pool import PatchSet
 from .recipe import Recipe
 from .sample import IGNORE, FloatArray, Sample, bands_there
@@ -127,6 +127,8 @@ class Batches:
                 flood(rng, x, y, recipe.bands, recipe.level)
             if spec.haze > 0 and rng.random() < spec.haze:
                 haze(rng, x, y, recipe.bands, recipe.level)
+            if spec.veil > 0 and rng.random() < spec.veil:
+                veil(rng, x, y, recipe.bands)
             if spec.relight > 0 and rng.random() < spec.relight:
                 relight(rng, x, y, recipe.bands)
             x = augment.shake(rng, x, spec, self._noise)

@@ -16,7 +16,16 @@ from scipy import ndimage
 
 from ..bands import Level
 from ..classes import SURFACE_CLASSES, CloudClass
-from ..simulate.atmosphere import Atmosphere, BandAtmosphere, Geometry, band_atmosphere, to_surface
+from ..simulate.atmosphere import (
+    Atmosphere,
+    BandAtmosphere,
+    Geometry,
+    band_atmosphere,
+    gas_transmittance,
+    to_surface,
+)
+from ..simulate.optics import particle
+from ..simulate.truth import Thresholds
 from .sample import IGNORE, bands_there, clear_by_labels
 
 _ZENITHS = (30.0, 45.0, 60.0)
@@ -28,6 +37,11 @@ _CLEAR = (0.03, 0.06, 0.2, 0.3, 0.45, 0.65, 0.9, 1.2)
 _CLOUDY = _CLEAR[:5]
 """The same where there are clouds, which stand in it and above it."""
 _ANGSTROMS = (0.5, 1.0, 1.5)
+
+_VEIL = 0.8 * Thresholds().trace
+"""Most reflectance of a veil: less than what the truth of simulated scenes counts as a trace of cloud."""
+_VEIL_HEIGHT = 10.0  # km
+_CRYSTALS = 25.0  # effective radius in micrometres
 
 _CLEAR_LABEL = SURFACE_CLASSES.index(CloudClass.CLEAR)
 _SHADOW = SURFACE_CLASSES.index(CloudClass.CLOUD_SHADOW)
@@ -92,6 +106,35 @@ def haze(
         values[i] = np.float32(hazy.gas) * (np.float32(hazy.path) + np.float32(hazy.down * hazy.up) * light)
         if level == "L2A":
             values[i] = np.maximum(to_surface(values[i], usual), _LEAST)
+
+
+def veil(
+    rng: np.random.Generator,
+    values: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    bands: Sequence[str],
+) -> None:
+    """Put a clear patch under a veil of ice too thin to count as cloud; in place.
+
+    It adds the same light everywhere, of all bands B10 shows it most. What it takes from the light of the
+    ground is as much, a hundredth, and left out.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    values : float32 (bands, rows, cols)
+        Reflectance at the top of the atmosphere, NaN where missing.
+    labels : uint8 (rows, cols)
+        A patch in which anything but clear is labelled stays as it is.
+    bands : sequence of str
+        Names of the first axis.
+    """
+    if not clear_by_labels(values, labels):
+        return
+    amount = rng.uniform(0, _VEIL)
+    for i in map(int, np.flatnonzero(bands_there(values))):
+        seen = gas_transmittance(bands[i], 2.5, Atmosphere(*_USUAL), _VEIL_HEIGHT)
+        values[i] += np.float32(amount * seen * particle("ice", _CRYSTALS, bands[i]).albedo)
 
 
 def relight(

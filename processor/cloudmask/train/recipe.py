@@ -86,6 +86,7 @@ class AugmentSpec:
     missing: float = 0.1
     flood: float = 0.0
     haze: float = 0.0
+    veil: float = 0.0
     relight: float = 0.0
     band_sets: tuple[tuple[str, ...], ...] = ()
     drop: float = 0.0

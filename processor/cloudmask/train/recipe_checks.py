@@ -67,6 +67,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "missing": _SHARE,
             "flood": _SHARE,
             "haze": _SHARE,
+            "veil": _SHARE,
             "relight": _SHARE,
             "drop": _SHARE,
         },
@@ -176,8 +177,9 @@ def check_recipe(recipe: Recipe, where: str) -> Recipe:
     known = schedule.optimiser in ("adamw", "muon")
     _require(known, where, "schedule.optimiser", "adamw or muon", schedule.optimiser)
     _require(schedule.select in ("best", "last"), where, "schedule.select", "best or last", schedule.select)
-    relit = recipe.augment.relight
-    _require(relit == 0 or level == "L1C", where, "augment.relight", "0 at L2A", relit)
+    for key in ("veil", "relight"):
+        share = getattr(recipe.augment, key)
+        _require(share == 0 or level == "L1C", where, f"augment.{key}", "0 at L2A", share)
     for table in ("train", "validation", "scenes"):
         for number, source in enumerate(getattr(recipe, table), 1):
             _check_source(source, recipe, where, f"[[{table}]] {number}: ")
