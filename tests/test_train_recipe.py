@@ -63,6 +63,13 @@ def test_mistakes_are_named(tmp_path: Path, old: str, new: str, named: str | Non
         load_recipe(path)
 
 
+@pytest.mark.parametrize("key", ["veil", "relight"])
+def test_changes_at_the_top_of_the_atmosphere_need_l1c(tmp_path: Path, key: str) -> None:
+    text = GOOD.replace('level = "l1c"', 'level = "l2a"') + f"[augment]\n{key} = 0.5\n"
+    with pytest.raises(UsageError, match=rf"augment\.{key}: expected 0 at L2A, found 0\.5"):
+        load_recipe(write(tmp_path, text))
+
+
 EXTRA = """
 [model]
 widths = [8, 8]
@@ -101,6 +108,7 @@ name = "a"
         ("[8, 8]", "[]", r"model\.widths: expected 2 to 5 numbers, found \[\]"),
         ("[8, 8]", "[8, 8, 8, 8, 8]\n[schedule]\nbatch = 1", "schedule.batch: expected 2 or more with 5"),
         ("gain = 0.1", "gain = -0.1", r"augment\.gain: .*found -0\.1"),
+        ("gain = 0.1", "veil = 1.5", r"augment\.veil: .*found 1\.5"),
         ("gain = 0.1", "drop = 1.5", r"augment\.drop: .*found 1\.5"),
         ("dice = 0.5", "class_weights = [1, 1, nan, 1]", r"loss\.class_weights: .*found nan"),
         ("dice = 0.5", "consistency = -1", r"loss\.consistency: .*found -1"),
