@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cloudmask.snap.upsampled import move_to_middle, stands_at_corner
+from cloudmask.snap.upsampled import begins_with_a_sample, move_to_middle, recover, stands_at_corner
 
 _SAMPLES = (40, 120)
 
@@ -70,3 +70,65 @@ def test_moving_brings_pixels_to_their_middle():
         assert after.mean() < 0.5 * before.mean()
         if most is not None:
             assert after.max() <= most
+
+
+def as_snap_leaves_it(samples, ratio):
+    """Interpolated at the corner; outermost pixels are mixed with 0, and pixels made of a 0 are 0."""
+    around = np.pad(samples, 1)
+    inside = slice(ratio, -ratio)
+    raw = _at_corner(around, ratio)[inside, inside]
+    gaps = np.pad(samples == 0, 1)  # the border of the image is none
+    touched = _at_corner(gaps.astype(float), ratio)[inside, inside] > 0
+    return np.where(touched, 0, raw).astype(np.uint16)
+
+
+def _at_corner(samples, ratio):
+    for axis in (0, 1):
+        n = samples.shape[axis]
+        place = np.clip(np.arange(n * ratio) / ratio - 0.5, 0, n - 1)
+        first = np.minimum(place.astype(int), n - 2)
+        share = (place - first)[:, None] if axis == 0 else place - first
+        here, there = np.take(samples, first, axis), np.take(samples, first + 1, axis)
+        samples = here + share * (there - here)
+    return samples
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 6])
+def test_a_band_that_begins_with_a_sample_is_told_from_one_that_was_cut(ratio):
+    raw = interpolated(image(), ratio, 0.0)
+    assert begins_with_a_sample(raw, ratio)
+    assert begins_with_a_sample(raw[ratio:, 2 * ratio :], ratio)
+    for cut in range(1, ratio):
+        assert not begins_with_a_sample(raw[cut:], ratio)
+        assert not begins_with_a_sample(raw[:, cut:], ratio)
+    for flat in (np.full_like(raw, 1500), np.zeros_like(raw), raw[:2]):
+        assert not begins_with_a_sample(flat, ratio), "nothing shows it"
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 6])
+def test_samples_are_found_again(ratio):
+    own = image()
+    most = 1 if ratio == 3 else 0  # SNAP cut what two pixels on either side say to whole numbers
+    raw = as_snap_leaves_it(own, ratio)
+    assert raw[0, 5 * ratio + 1] < 0.7 * own[0, 5]
+    found = recover(raw, ratio)
+    assert found.dtype == raw.dtype
+    assert np.abs(found - own).max() <= most
+    # A window of whole samples, with the pixel behind them.
+    part = recover(raw[4 * ratio : 9 * ratio + 1, 3 * ratio : 30 * ratio + 1], ratio)
+    np.testing.assert_array_equal(part, found[4:9, 3:30])
+
+
+@pytest.mark.parametrize("ratio", [3, 6])
+def test_samples_beside_no_data_are_found_too(ratio):
+    own = image()
+    own[:, :7], own[20, 60] = 0, 0
+    raw = as_snap_leaves_it(own, ratio)
+    found = recover(raw, ratio)
+    beside = np.zeros_like(own, bool)
+    beside[:, 7] = beside[19:22, 59:62] = True
+    np.testing.assert_array_equal(found[~beside] == 0, own[~beside] == 0)
+    assert (found[:, 7] > 0).all(), "its own sample is valid"
+    assert np.abs(found - own)[~beside].max() <= 1
+    reflectance = np.where(raw == 0, np.nan, raw * 1e-4).astype(np.float32)
+    np.testing.assert_allclose(recover(reflectance, ratio)[~beside], own[~beside] * 1e-4, atol=2e-4)

@@ -18,7 +18,7 @@ from ..radiometry import NODATA_DN, SATURATED_MIXED
 from ..source import PlaneSource
 from .java import java_type
 from .sentinel2 import Scene
-from .upsampled import move_to_middle, stands_at_corner
+from .upsampled import begins_with_a_sample, move_to_middle, recover, stands_at_corner
 
 # ProductData.TYPE_*: how the samples of a type lie in the Java array that holds them.
 _DTYPES: dict[int, type[np.generic]] = {
@@ -32,7 +32,10 @@ _DTYPES: dict[int, type[np.generic]] = {
     31: np.float64,
 }
 
-_SLACK = 2  # rows kept above those asked for: interpolated bands are asked for more than others
+_SLACK = 12
+"""Rows kept above those asked for: of a band interpolated six times finer a sample and a half more are wanted
+than of others."""
+_ASIDE, _RECOVERABLE = "aside", "recoverable"
 
 RawArray = npt.NDArray[Any]
 OnHost = Callable[[Callable[[], RawArray]], RawArray]
@@ -60,11 +63,15 @@ class SnapSource(PlaneSource):
         self._samples = {name: _Samples(scene, name) for name in there}
         self._rows = _Rows(scene, self._samples, context)
         self._on_host = on_host
-        self._at_corner: dict[str, bool] = {}
+        self._shape = scene.grid.shape
+        self._upsampled: dict[str, str] = {}
 
     def layout(self, band: str, gsd: float) -> PlaneLayout:
-        """The product's own grid, whatever is asked for."""
-        return PlaneLayout(self.grid.gsd, *self.grid.shape)
+        """The product's own grid, or that of the band's samples if they can be found again."""
+        if self._kind(band) == _RECOVERABLE:
+            ratio = self._ratio(band)
+            return PlaneLayout(self.grid.gsd * ratio, *(side // ratio for side in self._shape))
+        return PlaneLayout(self.grid.gsd, *self._shape)
 
     def load(
         self,
@@ -81,8 +88,16 @@ class SnapSource(PlaneSource):
         InputError
             If SNAP cannot compute it.
         """
-        samples = self._samples[band]
-        if not self._is_aside(band):
+        samples, kind = self._samples[band], self._kind(band)
+        if kind == _RECOVERABLE:
+            ratio = self._ratio(band)
+            (top, bottom), (left, right) = (
+                (low * ratio, min(high * ratio + 1, side))
+                for (low, high), side in zip((rows, cols), self._shape, strict=True)
+            )
+            raw = self._on_host(lambda: self._rows.read(band, top, bottom))[:, left:right]
+            return samples.plane(recover(raw, ratio))
+        if kind != _ASIDE:
             return samples.plane(self._on_host(lambda: self._rows.read(band, *rows))[:, slice(*cols)])
         # One more row and column, where there are any: the last ones stand for themselves.
         more = min(rows[1] + 1, layout.rows), min(cols[1] + 1, layout.cols)
@@ -97,15 +112,21 @@ class SnapSource(PlaneSource):
         saturated = None if plane.saturated is None else plane.saturated[:-1, :-1]
         return Plane(values, valid, saturated)
 
-    def _is_aside(self, band: str) -> bool:
-        """Whether SNAP has interpolated the band, and half a pixel aside; its first rows show it."""
-        ratio = BANDS[band].gsd / self.grid.gsd
-        if ratio <= 1:
-            return False
-        if band not in self._at_corner:
+    def _ratio(self, band: str) -> int:
+        """Pixels of the grid a sample of the band."""
+        return max(1, int(BANDS[band].gsd / self.grid.gsd))
+
+    def _kind(self, band: str) -> str:
+        """Whether SNAP has interpolated the band half a pixel aside, and cut no sample; first rows tell."""
+        ratio = self._ratio(band)
+        if ratio == 1:
+            return ""
+        if band not in self._upsampled:
             raw = self._on_host(lambda: self._rows.first(band))
-            self._at_corner[band] = stands_at_corner(raw, int(ratio))
-        return self._at_corner[band]
+            whole = all(side % ratio == 0 for side in self._shape) and begins_with_a_sample(raw, ratio)
+            aside = stands_at_corner(raw, ratio)
+            self._upsampled[band] = (_RECOVERABLE if whole else _ASIDE) if aside else ""
+        return self._upsampled[band]
 
 
 class _Samples:
