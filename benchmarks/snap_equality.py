@@ -8,7 +8,8 @@ digital numbers. This masks a piece of a product from both and prints the share 
 with the same class, with SNAP's steps one by one; for the command as it is, and with
 ``--downsampling mean``.
 
-S2Resampling leaves interpolated bands half a pixel aside; the operator moves them back.
+S2Resampling leaves interpolated bands half a pixel aside. The operator finds their samples again, or moves
+them back where a subset has cut some.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from cloudmask.options import DOWNSAMPLINGS, Options
 from cloudmask.pipeline import predict
 from cloudmask.plane import PlaneLayout, make_plane
 from cloudmask.safe import open_product
-from cloudmask.snap.upsampled import move_to_middle
+from cloudmask.snap.upsampled import move_to_middle, recover
 from cloudmask.source import PlaneSource
 
 GSD = 20
@@ -37,8 +38,9 @@ class Resampled(PlaneSource):
         The product.
     truncate : bool
         Cut to whole digital numbers.
-    coarse : {"own", "aside", "moved"}
-        Bands of 60 m on their own grid, as SNAP interpolates them, or as the operator moves them.
+    coarse : {"own", "aside", "moved", "found"}
+        Bands of 60 m on their own grid, as SNAP interpolates them, as the operator moves them, or the samples
+        that it finds again.
     """
 
     def __init__(self, product, *, truncate=False, coarse="own"):
@@ -48,7 +50,7 @@ class Resampled(PlaneSource):
     def layout(self, band, gsd):
         """The 20 m grid, or the band's own where that is coarser and left alone."""
         native = self._product.layout(band, 1)
-        if native.spacing > GSD and self._coarse == "own":
+        if native.spacing > GSD and self._coarse in ("own", "found"):
             return native
         return PlaneLayout(float(GSD), *self._product.grid.at(GSD).shape)
 
@@ -56,6 +58,8 @@ class Resampled(PlaneSource):
         """A window of the resampled band."""
         native = self._product.layout(band, 1)
         if native.spacing == layout.spacing:
+            if native.spacing > GSD and self._coarse == "found":
+                return self._found(band, native, rows, cols)
             return self._product.load(band, native, rows, cols)
         if native.spacing < layout.spacing:
             values, valid, saturated = self._means(band, native, rows, cols)
@@ -64,6 +68,21 @@ class Resampled(PlaneSource):
         values = self._stored(band, self._interpolated(band, native, *more))
         moved = move_to_middle(move_to_middle(values, 0), 1)
         values = moved if self._coarse == "moved" else values[:-1, :-1]
+        return make_plane(values, np.ones(values.shape, bool), np.zeros(values.shape, bool))
+
+    def _found(self, band, native, rows, cols):
+        """Samples of a band as SNAP interpolates and stores it, found again."""
+        ratio = round(native.spacing / GSD)
+        window = [
+            (low * ratio, min(high, side - 1) * ratio + 1)  # of the last sample there is no pixel behind
+            for (low, high), side in zip((rows, cols), (native.rows, native.cols), strict=True)
+        ]
+        pixels = self._interpolated(band, native, *window)
+        radiometry = self._product.radiometry(band)
+        raw = np.floor(pixels * radiometry.quantification - radiometry.offset + 1e-2).astype(np.uint16)
+        lack = [high * ratio - stop for (_, high), (_, stop) in zip((rows, cols), window, strict=True)]
+        raw = np.pad(raw, [(0, max(0, n)) for n in lack], mode="edge")
+        values = radiometry.reflectance(recover(raw, ratio)).astype(np.float32)
         return make_plane(values, np.ones(values.shape, bool), np.zeros(values.shape, bool))
 
     def _stored(self, band, values):
@@ -121,6 +140,12 @@ def main():
     arguments = parser.parse_args()
     row, col = (int(v) for v in arguments.at.split(","))
     size = arguments.size
+    with open_product(arguments.product) as product:
+        if row < 0 or col < 0 or row + size > product.grid.rows or col + size > product.grid.cols:
+            parser.error(
+                f"--at, --size: expected a piece of {product.grid.rows} x {product.grid.cols} px, found "
+                f"{size} x {size} px from {row},{col}"
+            )
     commands = {}
     for downsampling in DOWNSAMPLINGS:
         with open_product(arguments.product, downsampling=downsampling) as product:
@@ -134,6 +159,7 @@ def main():
             "and whole numbers": {"truncate": True},
             "and 60 m bands as SNAP interpolates them": {"truncate": True, "coarse": "aside"},
             "and these moved to where they belong": {"truncate": True, "coarse": "moved"},
+            "or their samples found again": {"truncate": True, "coarse": "found"},
         }  # fmt: skip
         for name, settings in steps.items():
             source = Resampled(product, **settings).subset(row // 2, col // 2, size // 2, size // 2)
