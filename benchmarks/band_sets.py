@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kept_apart import classes, load
+from kept_apart import classes, load, scores
 
 from cloudmask.bands import Level
 from cloudmask.catalog import load_model
-from cloudmask.classes import CloudClass
 from cloudmask.train.sample import Sample
 
 Bands = tuple[str, ...]
@@ -55,9 +54,8 @@ def worst(model: str, level: Level, bands: Bands, scenes: Sequence[Sample]) -> W
     """Mask all scenes with some of their bands."""
     shares = {}
     for sample in scenes:
-        found = classes(sample, level, model, bands)
-        valid = found != int(CloudClass.MISSING)
-        shares[sample.name] = float((found[valid] != int(CloudClass.CLEAR)).mean())
+        found = scores(sample, {"ours": classes(sample, level, model, bands)})
+        shares[sample.name] = found["ours"]["clear_called_otherwise"]
     name = max(shares, key=lambda scene: shares[scene])
     return Worst(bands, name, shares[name])
 

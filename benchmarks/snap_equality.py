@@ -77,21 +77,22 @@ class Resampled(PlaneSource):
             (low * ratio, min(high, side - 1) * ratio + 1)  # of the last sample there is no pixel behind
             for (low, high), side in zip((rows, cols), (native.rows, native.cols), strict=True)
         ]
-        pixels = self._interpolated(band, native, *window)
-        radiometry = self._product.radiometry(band)
-        raw = np.floor(pixels * radiometry.quantification - radiometry.offset + 1e-2).astype(np.uint16)
+        raw = self._numbers(band, self._interpolated(band, native, *window)).astype(np.uint16)
         lack = [high * ratio - stop for (_, high), (_, stop) in zip((rows, cols), window, strict=True)]
         raw = np.pad(raw, [(0, max(0, n)) for n in lack], mode="edge")
-        values = radiometry.reflectance(recover(raw, ratio)).astype(np.float32)
+        values = self._product.radiometry(band).reflectance(recover(raw, ratio)).astype(np.float32)
         return make_plane(values, np.ones(values.shape, bool), np.zeros(values.shape, bool))
 
     def _stored(self, band, values):
         """As SNAP stores reflectance: in whole digital numbers."""
         if self._truncate:
-            radiometry = self._product.radiometry(band)
-            dn = values * radiometry.quantification - radiometry.offset
-            values = radiometry.reflectance(np.floor(dn + 1e-2))
+            values = self._product.radiometry(band).reflectance(self._numbers(band, values))
         return values.astype(np.float32)
+
+    def _numbers(self, band, values):
+        """Digital numbers of reflectance, cut to whole ones."""
+        radiometry = self._product.radiometry(band)
+        return np.floor(values * radiometry.quantification - radiometry.offset + 1e-2)
 
     def _means(self, band, native, rows, cols):
         factor = round(GSD / native.spacing)

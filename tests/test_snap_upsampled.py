@@ -15,6 +15,10 @@ def image(seed=3):
 
 def interpolated(samples, ratio, beside):
     """Pixel i is interpolated `beside` pixels from its north-western corner; SNAP cuts to whole numbers."""
+    return _between(samples, ratio, beside).astype(np.uint16)
+
+
+def _between(samples, ratio, beside):
     for axis in (0, 1):
         n = samples.shape[axis]
         place = np.clip((np.arange(n * ratio) + beside) / ratio - 0.5, 0, n - 1)
@@ -22,7 +26,7 @@ def interpolated(samples, ratio, beside):
         share = (place - first)[:, None] if axis == 0 else place - first
         here, there = np.take(samples, first, axis), np.take(samples, first + 1, axis)
         samples = here + share * (there - here)
-    return samples.astype(np.uint16)
+    return samples
 
 
 def nearest(samples, ratio):
@@ -76,21 +80,10 @@ def as_snap_leaves_it(samples, ratio):
     """Interpolated at the corner; outermost pixels are mixed with 0, and pixels made of a 0 are 0."""
     around = np.pad(samples, 1)
     inside = slice(ratio, -ratio)
-    raw = _at_corner(around, ratio)[inside, inside]
+    raw = _between(around, ratio, 0.0)[inside, inside]
     gaps = np.pad(samples == 0, 1)  # the border of the image is none
-    touched = _at_corner(gaps.astype(float), ratio)[inside, inside] > 0
+    touched = _between(gaps.astype(float), ratio, 0.0)[inside, inside] > 0
     return np.where(touched, 0, raw).astype(np.uint16)
-
-
-def _at_corner(samples, ratio):
-    for axis in (0, 1):
-        n = samples.shape[axis]
-        place = np.clip(np.arange(n * ratio) / ratio - 0.5, 0, n - 1)
-        first = np.minimum(place.astype(int), n - 2)
-        share = (place - first)[:, None] if axis == 0 else place - first
-        here, there = np.take(samples, first, axis), np.take(samples, first + 1, axis)
-        samples = here + share * (there - here)
-    return samples
 
 
 @pytest.mark.parametrize("ratio", [2, 3, 6])

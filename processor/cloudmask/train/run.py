@@ -28,7 +28,7 @@ from .recipe_file import load_recipe, recipe_copies, recipe_to_dict
 from .scoring import score_scene, score_set
 from .simulation import fingerprint
 from .sources import Joined, check_sources, open_source, sources_to_learn_from
-from .trainer import Trainer, check_recipe, without_nan
+from .trainer import Trainer, check_same_recipe, without_nan
 
 _INIT = "init.pt"
 _PACKAGES = ("torch", "numpy", "scipy", "onnx", "onnxruntime", "ukis-csmask")
@@ -259,7 +259,7 @@ def _check_resumable(folder: Path, recipe: Recipe, say: Say) -> None:
     if not (folder / "last.pt").is_file():
         raise UsageError(f"{folder}: nothing to resume: no last.pt")
     last = load_checkpoint(folder / "last.pt")
-    check_recipe(last, recipe)
+    check_same_recipe(last, recipe)
     try:
         facts = json.loads((folder / "versions.json").read_text("utf-8"))
         begun_with = str(facts["versions"]["simulator"])

@@ -45,7 +45,7 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return schedule.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def check_recipe(checkpoint: Checkpoint, recipe: Recipe) -> None:
+def check_same_recipe(checkpoint: Checkpoint, recipe: Recipe) -> None:
     """See that a recipe goes the way that a checkpoint's run goes; names, exports and the anchor may differ.
 
     Raises
@@ -139,7 +139,7 @@ class Trainer:
         """
         path = self.folder / "last.pt"
         donor = load_checkpoint(path)
-        check_recipe(donor, self.recipe)
+        check_same_recipe(donor, self.recipe)
         net = build_net(self.recipe, donor.normalisation)
         self._place(net)
         average = copy.deepcopy(net).eval()
